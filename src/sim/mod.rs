@@ -1,0 +1,3 @@
+//! Stand-ins for Telegram and WhatsApp, for the demo, the tests and the benchmarks. Never part of a production build.
+pub mod telegram;
+pub mod whatsapp;

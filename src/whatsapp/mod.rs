@@ -1,0 +1,2 @@
+//! (see DESIGN)
+pub mod web;
