@@ -1,1 +1,24 @@
-//! (see DESIGN)
+//! What Sekat talks about: ids, accounts, messages, conversations and the states they may be in.
+//!
+//! Pure values and state machines. Nothing here does I/O, reads a clock or draws a random number: both are handed in.
+pub mod account;
+pub mod action;
+pub mod clock;
+pub mod effect;
+pub mod event;
+pub mod ids;
+pub mod input;
+pub mod message;
+pub mod phone;
+pub mod text;
+
+pub use account::{Account, AccountState, LoginMethod, Reason};
+pub use action::Action;
+pub use clock::Timestamp;
+pub use effect::{Body, Button, Class, Effect, Outgoing};
+pub use event::{ClientEvent, LoginStep};
+pub use ids::{AccountId, ChatId, Generation, MessageId, TelegramId, UpdateId};
+pub use input::Input;
+pub use message::{Content, Delivery, InboundMessage, Jid};
+pub use phone::PhoneNumber;
+pub use text::RichText;

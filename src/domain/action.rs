@@ -1,0 +1,85 @@
+//! What a button does, in the few bytes that Telegram leaves for it.
+//!
+//! The encoding is what gets authenticated (`store::tokens`); it names rows of the user's own database and nothing else.
+use super::AccountId;
+
+/// What a pressed button asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Begin linking a number.
+    Link,
+    /// Link by QR picture.
+    LinkQr,
+    /// Link by code.
+    LinkCode,
+    /// Stop this linking.
+    LinkCancel(AccountId),
+    /// Link again, the same way as this one.
+    LinkAgain(AccountId),
+    /// Show the numbers.
+    Numbers,
+    /// Connect this number again.
+    Reconnect(AccountId),
+    /// Ask whether to log this number out.
+    Logout(AccountId),
+    /// Log this number out.
+    LogoutConfirm(AccountId),
+    /// Send this message, whose fate is unknown, once more under the same id.
+    Resend(i64),
+    /// Leave this message, whose fate is unknown, as it is.
+    Forget(i64),
+    /// Leave the current conversation.
+    Cancel,
+    /// Show the help.
+    Help,
+}
+
+impl Action {
+    /// A short text: a letter, or a letter and a number.
+    pub fn encode(self) -> String {
+        match self {
+            Self::Link => "l".into(),
+            Self::LinkQr => "q".into(),
+            Self::LinkCode => "c".into(),
+            Self::LinkCancel(a) => format!("x{a}"),
+            Self::LinkAgain(a) => format!("a{a}"),
+            Self::Numbers => "n".into(),
+            Self::Reconnect(a) => format!("r{a}"),
+            Self::Logout(a) => format!("o{a}"),
+            Self::LogoutConfirm(a) => format!("O{a}"),
+            Self::Resend(id) => format!("s{id}"),
+            Self::Forget(id) => format!("f{id}"),
+            Self::Cancel => "k".into(),
+            Self::Help => "h".into(),
+        }
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote; anything else is `None`.
+    pub fn decode(text: &str) -> Option<Self> {
+        let mut chars = text.chars();
+        let letter = chars.next()?;
+        let rest = chars.as_str();
+        if rest.is_empty() {
+            return Some(match letter {
+                'l' => Self::Link,
+                'q' => Self::LinkQr,
+                'c' => Self::LinkCode,
+                'n' => Self::Numbers,
+                'k' => Self::Cancel,
+                'h' => Self::Help,
+                _ => return None,
+            });
+        }
+        let id: i64 = rest.parse().ok()?;
+        Some(match letter {
+            'x' => Self::LinkCancel(AccountId(id)),
+            'a' => Self::LinkAgain(AccountId(id)),
+            'r' => Self::Reconnect(AccountId(id)),
+            'o' => Self::Logout(AccountId(id)),
+            'O' => Self::LogoutConfirm(AccountId(id)),
+            's' => Self::Resend(id),
+            'f' => Self::Forget(id),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,155 @@
+//! What a step wants done in the world. A step only says it; senders do it.
+use super::{AccountId, Action, ChatId, Jid, MessageId, RichText, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// How urgent a message to Telegram is. Under a shared limit, earlier ones go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The answer to what the person just did.
+    Answer,
+    /// A message from WhatsApp.
+    Forward,
+    /// News of something that is under way.
+    Progress,
+}
+
+/// A button under a message, with what it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Button {
+    /// What stands on it.
+    pub label: String,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What a message shows.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// Text.
+    Text(RichText),
+    /// A QR picture with a caption.
+    Qr {
+        /// What the picture encodes.
+        payload: String,
+        /// The text under it.
+        caption: RichText,
+    },
+}
+
+/// A message on its way to Telegram, whole: with it a sender needs nothing else. Buttons are signed already.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// The chat.
+    pub chat: ChatId,
+    /// What it shows.
+    pub body: Body,
+    /// Rows of buttons: label and signed callback data (1 to 64 bytes).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keyboard: Vec<Vec<(String, String)>>,
+    /// The message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<MessageId>,
+    /// Whether it arrives without sound.
+    #[serde(default)]
+    pub silent: bool,
+}
+
+/// Where a keyed message stands: one slot shows one message, the newest.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Slot(pub String);
+
+impl Slot {
+    /// The message that accompanies the linking of an account.
+    pub fn linking(account: AccountId) -> Self {
+        Slot(format!("link:{account}"))
+    }
+    /// The message that tells what became of an answer sent to WhatsApp.
+    pub fn outcome(message_id: &str) -> Self {
+        Slot(format!("out:{message_id}"))
+    }
+}
+
+/// A message from WhatsApp that a Telegram message stands for, so that a reply finds its way back.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The number that received it.
+    pub account: AccountId,
+    /// The chat to answer to.
+    pub chat: Jid,
+}
+
+/// One thing to be done.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Say something; durable, in order.
+    Say {
+        /// The text; split when too long.
+        text: RichText,
+        /// Buttons under its last part.
+        keyboard: Vec<Vec<Button>>,
+        /// The message that it answers.
+        reply_to: Option<MessageId>,
+        /// Its urgency.
+        class: Class,
+        /// The WhatsApp chat that a reply to it goes to.
+        origin: Option<Origin>,
+    },
+    /// Show something in a slot: the first time as a new message, later in its place. Only the newest is sent.
+    Show {
+        /// The slot.
+        slot: Slot,
+        /// What it shows.
+        body: Body,
+        /// Buttons.
+        keyboard: Vec<Vec<Button>>,
+        /// The message that it answers when it is new.
+        reply_to: Option<MessageId>,
+        /// After this it is not worth sending any more.
+        expires_at: Option<Timestamp>,
+    },
+    /// Answer a pressed button; at once or never.
+    AnswerPress {
+        /// Telegram's id of the press.
+        callback: String,
+        /// A short note, or nothing to only stop the spinner.
+        text: Option<String>,
+        /// Whether it is a box to close rather than a note that fades.
+        alert: bool,
+    },
+    /// Send a text from one of the user's numbers.
+    SendWhatsApp {
+        /// The number.
+        account: AccountId,
+        /// The chat.
+        chat: Jid,
+        /// The text.
+        text: String,
+        /// WhatsApp's id for it, chosen now so that a repeat carries the same one.
+        message_id: String,
+        /// The user's Telegram message that asked for it.
+        asked_by: MessageId,
+    },
+    /// Send a message of unknown fate once more, under its own id.
+    Resend {
+        /// Its effect row.
+        effect: i64,
+    },
+    /// Stop asking about a message of unknown fate.
+    Forget {
+        /// Its effect row.
+        effect: i64,
+    },
+    /// Begin linking: a new account that its supervisor starts.
+    StartLink(super::LoginMethod),
+    /// Stop linking this account.
+    CancelLink(AccountId),
+    /// Connect this account again.
+    Reconnect(AccountId),
+    /// Remove this account's device at WhatsApp and wipe its keys.
+    Logout(AccountId),
+    /// Erase everything of this user.
+    Erase,
+}
