@@ -1,1 +1,2 @@
-//! (see DESIGN)
+//! People: each one's world, awake while it is needed, asleep otherwise.
+pub mod port;
