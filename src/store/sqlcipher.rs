@@ -1,0 +1,111 @@
+//! How an encrypted database file is opened.
+//!
+//! Answers "what does every connection of ours agree on?": the raw key, the journal, the limits, the file mode. Owns
+//! nothing that lasts. Must not put a key into an error, a log line or a statement that outlives the call.
+
+use std::fmt::Write as _;
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::error::{Result, StoreError};
+
+/// How long SQLite itself waits for another connection's lock; nobody else retries. Only a backup or an operator's tool
+/// is ever a second connection.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Statements kept prepared per connection: the hot ones of a store, at about 2 KiB each.
+const STATEMENTS: usize = 32;
+
+/// A 32-byte key as SQLCipher takes it, without a derivation of its own. Wiped when dropped, never shown.
+#[derive(Clone)]
+pub struct RawKey([u8; 32]);
+
+impl RawKey {
+    /// Takes the bytes.
+    pub fn new(bytes: [u8; 32]) -> RawKey {
+        RawKey(bytes)
+    }
+}
+
+impl Drop for RawKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl std::fmt::Debug for RawKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RawKey(..)")
+    }
+}
+
+/// Opens (and makes, when there is none) the database file at `path`. The folder must exist.
+///
+/// A file that is there but empty opens as a new one: that is what a crash at its birth leaves behind.
+///
+/// # Errors
+/// [`StoreError::WrongKey`] when the first page cannot be read with `key`, [`StoreError::Corrupt`], [`StoreError::Io`].
+pub fn open(path: &Path, key: &RawKey) -> Result<Connection> {
+    guard_mode(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags)?;
+    apply_key(&conn, key)?;
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.execute_batch(
+        "PRAGMA cache_size = -256;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA mmap_size = 0;
+         PRAGMA cell_size_check = ON;
+         PRAGMA trusted_schema = OFF;
+         PRAGMA foreign_keys = ON;",
+    )?;
+    // The first read: only now does a wrong key show.
+    conn.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
+    conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)).map_err(StoreError::from).and_then(
+        |mode| match mode.as_str() {
+            "wal" => Ok(()),
+            _ => Err(StoreError::io("switch a database file to its write-ahead log", mode)),
+        },
+    )?;
+    // The log is cut back to this after a checkpoint, so that a burst does not keep its disk space for ever.
+    conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 1048576;")?;
+    Ok(conn)
+}
+
+/// Makes the file with mode 0600 before SQLite does; its `-wal` and `-shm` inherit the mode.
+fn guard_mode(path: &Path) -> Result<()> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| StoreError::io("make a database file", error))?;
+    let mode = file.metadata().map_err(|error| StoreError::io("look at a database file", error))?.permissions().mode();
+    if mode & 0o777 != 0o600 {
+        file.set_permissions(Permissions::from_mode(0o600))
+            .map_err(|error| StoreError::io("make a database file private", error))?;
+    }
+    Ok(())
+}
+
+fn apply_key(conn: &Connection, key: &RawKey) -> Result<()> {
+    let mut pragma = Zeroizing::new(String::with_capacity(96));
+    pragma.push_str("PRAGMA key = \"x'");
+    for byte in &key.0 {
+        // Writing to a string cannot fail.
+        write!(pragma, "{byte:02x}").map_err(|error| StoreError::io("write out a key", error))?;
+    }
+    pragma.push_str("'\";");
+    // The cause is dropped on purpose: rusqlite quotes the statement in its error, and the statement is the key.
+    conn.execute_batch(&pragma).map_err(|_| StoreError::io("set a database key", "the library refused the key"))
+}
+
+#[cfg(test)]
+mod tests;
