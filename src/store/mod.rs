@@ -1,1 +1,3 @@
 //! (see DESIGN)
+pub mod keys;
+pub mod seal;
