@@ -4,7 +4,10 @@
 
 pub mod error;
 pub mod handle;
+pub mod keys;
 pub mod migrate;
+pub mod seal;
+pub mod spool;
 pub mod sqlcipher;
 pub mod threads;
 
