@@ -7,6 +7,7 @@ pub mod handle;
 pub mod migrate;
 pub mod sqlcipher;
 pub mod threads;
+pub mod wa;
 
 pub use error::{Result, StoreError};
 pub use handle::{Durability, Handle, Tx};
