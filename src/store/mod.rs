@@ -34,3 +34,4 @@ pub use sqlcipher::RawKey;
 pub use spool::{Spool, Spooled};
 pub use threads::{DbThreads, QueueStats, Turn};
 pub use vault::{Vault, VaultError, Vaults};
+pub use wa::WaStore;

@@ -196,6 +196,6 @@ impl Vault {
         let lane = u64::try_from(account.0).unwrap_or(0).saturating_add(1);
         let turn = Turn { user: self.0.user.0, lane };
         let path = self.0.folder.join(format!("wa-{account}.db"));
-        Handle::new(self.0.threads.clone(), turn, path, raw, super::wa::MIGRATIONS)
+        Handle::new(self.0.threads.clone(), turn, path, raw, super::wa::schema::MIGRATIONS)
     }
 }
