@@ -14,8 +14,6 @@ pub enum Action {
     LinkCode,
     /// Stop this linking.
     LinkCancel(AccountId),
-    /// Link again, the same way as this one.
-    LinkAgain(AccountId),
     /// Show the numbers.
     Numbers,
     /// Connect this number again.
@@ -42,7 +40,6 @@ impl Action {
             Self::LinkQr => "q".into(),
             Self::LinkCode => "c".into(),
             Self::LinkCancel(a) => format!("x{a}"),
-            Self::LinkAgain(a) => format!("a{a}"),
             Self::Numbers => "n".into(),
             Self::Reconnect(a) => format!("r{a}"),
             Self::Logout(a) => format!("o{a}"),
@@ -73,7 +70,6 @@ impl Action {
         let id: i64 = rest.parse().ok()?;
         Some(match letter {
             'x' => Self::LinkCancel(AccountId(id)),
-            'a' => Self::LinkAgain(AccountId(id)),
             'r' => Self::Reconnect(AccountId(id)),
             'o' => Self::Logout(AccountId(id)),
             'O' => Self::LogoutConfirm(AccountId(id)),

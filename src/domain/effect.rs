@@ -66,6 +66,10 @@ impl Slot {
     pub fn linking(account: AccountId) -> Self {
         Slot(format!("link:{account}"))
     }
+    /// How urgent it is: a linking waits for the person's phone, an outcome is news.
+    pub fn class(&self) -> Class {
+        if self.0.starts_with("link:") { Class::Answer } else { Class::Progress }
+    }
     /// The message that tells what became of an answer sent to WhatsApp.
     pub fn outcome(message_id: &str) -> Self {
         Slot(format!("out:{message_id}"))

@@ -84,6 +84,15 @@ impl RichText {
         self.styled(text, Style::Code)
     }
 
+    /// Adds another text with its formatting.
+    #[must_use]
+    pub fn append(mut self, other: &RichText) -> Self {
+        let at = utf16_len(&self.text);
+        self.spans.extend(other.spans.iter().map(|s| Span { offset: s.offset + at, ..*s }));
+        self.text.push_str(&other.text);
+        self
+    }
+
     /// Splits into parts of at most `limit` UTF-16 units: at a paragraph, else a line, else a space, else between
     /// characters. Nothing but the white space at a cut is lost.
     pub fn split(&self, limit: usize) -> Vec<RichText> {

@@ -1,6 +1,6 @@
 //! What a flow step may know: one person's state, and nothing with which to name another person.
 //!
-//! Only [`Vault::step`](super::vault::Vault::step) makes one, inside a transaction of that person's own database.
+//! Only [`Person::context`](super::vault::Person::context) makes one, inside a transaction of that person's own database.
 //! Nobody else can, neither by calling the constructor:
 //!
 //! ```compile_fail,E0603
@@ -19,14 +19,6 @@ use super::{accounts, flags, messages, says, sends, tokens};
 use crate::domain::effect::Origin;
 use crate::domain::{Account, AccountId, Action, ChatId, Conversation, Input, MessageId, Timestamp};
 use std::time::Duration;
-
-/// What the next step is about, so that just the rows it needs are read.
-pub enum Subject<'a> {
-    /// Something that the person did.
-    Input(&'a Input),
-    /// News of one of their numbers.
-    Account(AccountId),
-}
 
 /// The window in which QR pictures are counted.
 pub const QR_WINDOW: Duration = Duration::from_hours(1);
@@ -48,7 +40,7 @@ pub(in crate::store) fn load(
     tx: &Tx<'_>,
     chat: ChatId,
     key: &SealKey,
-    subject: &Subject<'_>,
+    input: &Input,
     now: Timestamp,
 ) -> Result<UserContext> {
     let window = i64::try_from(QR_WINDOW.as_millis()).unwrap_or(0);
@@ -62,17 +54,17 @@ pub(in crate::store) fn load(
         pressed: None,
         send: None,
     };
-    match subject {
-        Subject::Input(Input::Text { reply_to: Some(message), .. }) => {
+    match input {
+        Input::Text { reply_to: Some(message), .. } => {
             context.reply = reply(tx, chat, *message)?;
         }
-        Subject::Input(Input::Press { data, .. }) => {
+        Input::Press { data, .. } => {
             context.pressed = tokens::verify(key, data);
             if let Some(Action::Resend(id) | Action::Forget(id)) = context.pressed {
                 context.send = sends::get(tx, id)?;
             }
         }
-        Subject::Input(_) | Subject::Account(_) => {}
+        _ => {}
     }
     Ok(context)
 }

@@ -45,3 +45,20 @@ pub fn set_blocked(tx: &Tx<'_>, blocked: bool) -> Result<()> {
     }
     Ok(())
 }
+
+/// Whether erasing was confirmed.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn erasing(db: &Connection) -> Result<bool> {
+    Ok(db.prepare_cached("SELECT 1 FROM flags WHERE name = 'erasing'")?.exists([])?)
+}
+
+/// Notes that erasing was confirmed. There is no way back.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn set_erasing(tx: &Tx<'_>) -> Result<()> {
+    tx.execute("INSERT OR IGNORE INTO flags VALUES ('erasing', '1')", [])?;
+    Ok(())
+}

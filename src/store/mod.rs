@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod claims;
 pub mod context;
+pub mod directory;
 pub mod error;
 pub mod flags;
 pub mod handle;
@@ -26,12 +27,13 @@ pub mod vault;
 pub mod wa;
 
 pub use claims::{Claim, Claims};
-pub use context::{Subject, UserContext};
+pub use context::UserContext;
+pub use directory::{Directory, Receipt};
 pub use error::{Result, StoreError};
 pub use handle::{Durability, Handle, Tx};
 pub use migrate::Migration;
 pub use sqlcipher::RawKey;
 pub use spool::{Spool, Spooled};
 pub use threads::{DbThreads, QueueStats, Turn};
-pub use vault::{Vault, VaultError, Vaults};
+pub use vault::{Person, Vault, VaultError, Vaults};
 pub use wa::WaStore;

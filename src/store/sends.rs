@@ -164,6 +164,27 @@ pub fn advance(tx: &Tx<'_>, id: i64, state: SendState, reason: Option<Reason>) -
     Ok(changed > 0)
 }
 
+/// Puts a message back in line, of which it is certain that nothing went out.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn requeue(tx: &Tx<'_>, id: i64) -> Result<()> {
+    tx.execute("UPDATE sends SET state = 'pending' WHERE id = ?1 AND state = 'sending'", [id])?;
+    Ok(())
+}
+
+/// Fails what still waits to leave from an account that is gone. Returns those rows.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn fail_waiting(tx: &Tx<'_>, account: AccountId, reason: Reason) -> Result<Vec<Send>> {
+    let mut query = tx.prepare(&format!(
+        "UPDATE sends SET state = 'failed', reason = ?2 WHERE account = ?1 AND state = 'pending' RETURNING {COLUMNS}"
+    ))?;
+    let rows = query.query_map(params![account.0, word(&reason)?], send)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
 /// The state that a receipt proves.
 pub fn proven(delivery: Delivery) -> SendState {
     match delivery {

@@ -18,8 +18,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
             bot INTEGER NOT NULL, update_id INTEGER NOT NULL, user INTEGER NOT NULL, payload TEXT NOT NULL,
             PRIMARY KEY (bot, update_id)) WITHOUT ROWID;
           CREATE INDEX updates_by_user ON updates (user, update_id);
-          CREATE TABLE cursor (bot INTEGER PRIMARY KEY, next_update INTEGER NOT NULL);
-          CREATE TABLE erasures (user INTEGER PRIMARY KEY, receipt TEXT NOT NULL);",
+          CREATE TABLE cursor (bot INTEGER PRIMARY KEY, next_update INTEGER NOT NULL);",
 }];
 
 /// One stored update.
@@ -139,12 +138,17 @@ impl Spool {
             .await
     }
 
-    /// Forgets everything that waits for this user.
+    /// Forgets what waits for this user, up to and including `until`; everything when there is no bound.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub async fn forget(&self, user: TelegramId) -> Result<usize> {
-        self.handle.tx(Durability::Full, move |tx| Ok(tx.execute("DELETE FROM updates WHERE user = ?1", [user.0])?)).await
+    pub async fn forget(&self, user: TelegramId, until: Option<UpdateId>) -> Result<usize> {
+        let until = until.map_or(i64::MAX, |u| u.0);
+        self.handle
+            .tx(Durability::Full, move |tx| {
+                Ok(tx.execute("DELETE FROM updates WHERE user = ?1 AND update_id <= ?2", params![user.0, until])?)
+            })
+            .await
     }
 
     /// Closes the file cleanly.

@@ -1,7 +1,7 @@
 //! One person's folder: their key, `user.db`, and one key store for each of their numbers.
 //!
 //! A vault is opened for one [`TelegramId`] and reaches nothing outside that person's folder.
-use super::context::{self, Subject, UserContext};
+use super::context::{self, UserContext};
 use super::error::{Result, StoreError};
 use super::handle::{Durability, Handle, Tx};
 use super::keys::{DataKey, KeyError, MasterKey};
@@ -9,7 +9,7 @@ use super::schema;
 use super::seal::SealKey;
 use super::sqlcipher::RawKey;
 use super::threads::{DbThreads, Turn};
-use crate::domain::{AccountId, TelegramId, Timestamp};
+use crate::domain::{AccountId, ChatId, Input, TelegramId, Timestamp};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -112,6 +112,38 @@ impl Vaults {
     }
 }
 
+/// A person, within one of their own transactions.
+pub struct Person<'a> {
+    tx: &'a Tx<'a>,
+    vault: &'a Inner,
+    now: Timestamp,
+}
+
+impl Person<'_> {
+    /// Their state, as far as a step on `input` needs it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn context(&self, input: &Input) -> Result<UserContext> {
+        context::load(self.tx, self.chat(), self.tokens(), input, self.now)
+    }
+
+    /// Their private chat.
+    pub fn chat(&self) -> ChatId {
+        self.vault.user.private_chat()
+    }
+
+    /// The key that authenticates their buttons.
+    pub fn tokens(&self) -> &SealKey {
+        &self.vault.tokens
+    }
+
+    /// The time of the step.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
 /// One person's open vault.
 #[derive(Clone)]
 pub struct Vault(Arc<Inner>);
@@ -140,11 +172,6 @@ impl Vault {
         self.0.user
     }
 
-    /// The key that authenticates this user's buttons.
-    pub fn tokens(&self) -> &SealKey {
-        &self.0.tokens
-    }
-
     /// The handle of `user.db`.
     pub fn db(&self) -> &Handle {
         &self.0.db
@@ -169,24 +196,18 @@ impl Vault {
         self.0.db.tx(Durability::Normal, work).await
     }
 
-    /// One step: a transaction, on disk when it returns, whose work is given the person's state. The only source of a
+    /// One step: a transaction, on disk when it returns, whose work is given this person. The only way to a
     /// [`UserContext`].
     ///
     /// # Errors
     /// [`StoreError`]. Cancellation: once polled it runs to its end.
-    pub async fn step<S: Send + 'static, T: Send + 'static>(
+    pub async fn step<T: Send + 'static>(
         &self,
-        state: S,
-        subject: impl for<'s> FnOnce(&'s S) -> Subject<'s> + Send + 'static,
         now: Timestamp,
-        work: impl FnOnce(&Tx<'_>, S, UserContext) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Tx<'_>, &Person<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let vault = self.clone();
-        self.tx(move |tx| {
-            let context = context::load(tx, vault.0.user.private_chat(), &vault.0.tokens, &subject(&state), now)?;
-            work(tx, state, context)
-        })
-        .await
+        self.tx(move |tx| work(tx, &Person { tx, vault: &vault.0, now })).await
     }
 
     /// A handle on the key store of one number, for one start of its client. It has a lane of its own, so nothing of it

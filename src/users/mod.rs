@@ -1,2 +1,20 @@
 //! People: each one's world, awake while it is needed, asleep otherwise.
+//!
+//! `UserDataStore` finds a person's [`UserEntry`]; the entry owns everything of theirs. Nothing here looks anybody up by
+//! anything but their own [`TelegramId`](crate::domain::TelegramId), and nothing here decides what a person may do:
+//! flows do.
+mod apply;
+mod care;
+mod courier;
+pub mod entry;
+mod erase;
+mod news;
 pub mod port;
+mod sink;
+mod slots;
+pub mod store;
+mod talker;
+mod worker;
+
+pub use entry::UserEntry;
+pub use store::{Access, Settings, Shared, UserDataStore};

@@ -1,0 +1,113 @@
+//! What a number's news mean for its record and its owner.
+use super::{AccountChange, Env, Step, button, words};
+use crate::domain::effect::Slot;
+use crate::domain::{Account, AccountState, Action, Body, ClientEvent, Effect, LoginMethod, LoginStep, PhoneNumber, Reason};
+use crate::domain::Timestamp;
+
+/// News of one of the person's numbers. Acks and receipts are not among them: they belong to messages.
+pub fn news(account: &Account, event: &ClientEvent, env: &Env) -> Step {
+    match event {
+        ClientEvent::Login(step) => login(account, step, env),
+        ClientEvent::Online => online(account),
+        ClientEvent::Offline(reason) => {
+            if account.state.is_linked() {
+                Step::default().account(account.id, AccountState::Disconnected, Some(*reason))
+            } else {
+                Step::default()
+            }
+        }
+        ClientEvent::Ended { reason, until } => ended(account, *reason, *until),
+        ClientEvent::Ack { .. } | ClientEvent::Receipt { .. } => Step::default(),
+    }
+}
+
+fn login(account: &Account, step: &LoginStep, env: &Env) -> Step {
+    if account.state != AccountState::QrScanning {
+        return Step::default();
+    }
+    let slot = Slot::linking(account.id);
+    let cancel = vec![vec![button(words::CANCEL_BUTTON, Action::LinkCancel(account.id))]];
+    match step {
+        LoginStep::Qr { payload, expires_in } => {
+            let body = Body::Qr { payload: payload.clone(), caption: words::scan_qr(*expires_in) };
+            let expires_at = Some(env.now.after(*expires_in));
+            Step::default().effect(Effect::Show { slot, body, keyboard: cancel, reply_to: None, expires_at })
+        }
+        LoginStep::Code { code, expires_in } => {
+            let body = Body::Text(words::type_code(code, *expires_in));
+            let expires_at = Some(env.now.after(*expires_in));
+            Step::default().effect(Effect::Show { slot, body, keyboard: cancel, reply_to: None, expires_at })
+        }
+        LoginStep::Paired { phone } => proven(account, phone),
+        LoginStep::Refused(reason) => link_failed(account, *reason),
+    }
+}
+
+/// The phone has proven possession of this number.
+pub fn proven(account: &Account, phone: &PhoneNumber) -> Step {
+    let mut step = Step::default().show(Slot::linking(account.id), words::paired(phone), Vec::new());
+    step.accounts.push(AccountChange {
+        account: account.id,
+        state: AccountState::Authenticated,
+        reason: None,
+        phone: Some(phone.clone()),
+    });
+    step
+}
+
+/// A linking that came to nothing leaves no number behind.
+pub fn link_failed(account: &Account, reason: Reason) -> Step {
+    let again = match account.method {
+        LoginMethod::Qr => Action::LinkQr,
+        LoginMethod::Code(_) => Action::LinkCode,
+    };
+    let keyboard = vec![vec![button(words::AGAIN_BUTTON, again), button(words::OTHER_WAY_BUTTON, Action::Link)]];
+    Step::default()
+        .account(account.id, AccountState::Removed, Some(reason))
+        .show(Slot::linking(account.id), words::link_failed(reason), keyboard)
+}
+
+/// The number that was just proven is linked already, by this or another person: told without saying by whom.
+pub fn taken(account: &Account, reason: Reason) -> Step {
+    let mut step = link_failed(account, reason);
+    // The new device exists by now; it has to go from WhatsApp too.
+    for change in &mut step.accounts {
+        change.state = AccountState::LoggingOut;
+    }
+    step
+}
+
+fn online(account: &Account) -> Step {
+    match account.state {
+        AccountState::Authenticated => Step::default()
+            .account(account.id, AccountState::Connected, None)
+            .show(Slot::linking(account.id), words::linked(account), Vec::new()),
+        AccountState::Disconnected | AccountState::Failed => {
+            Step::default().account(account.id, AccountState::Connected, None)
+        }
+        AccountState::Connected | AccountState::QrScanning | AccountState::LoggingOut | AccountState::Removed => {
+            Step::default()
+        }
+    }
+}
+
+fn ended(account: &Account, reason: Reason, until: Option<Timestamp>) -> Step {
+    match account.state {
+        AccountState::QrScanning => link_failed(account, reason),
+        AccountState::LoggingOut | AccountState::Removed => Step::default(),
+        _ if reason == Reason::LoggedOut => Step::default()
+            .account(account.id, AccountState::LoggingOut, Some(reason))
+            .ask(words::logged_out_by_phone(account), vec![vec![button(words::LINK_BUTTON, Action::Link)]]),
+        _ if comes_back(reason) => Step::default().account(account.id, AccountState::Disconnected, Some(reason)),
+        AccountState::Failed if account.reason == Some(reason) => Step::default(),
+        _ => Step::default().account(account.id, AccountState::Failed, Some(reason)).ask(
+            words::number_failed(account, reason, until),
+            vec![vec![button(words::RECONNECT_BUTTON, Action::Reconnect(account.id))]],
+        ),
+    }
+}
+
+/// Whether a stopped client is worth starting again without asking anybody.
+fn comes_back(reason: Reason) -> bool {
+    matches!(reason, Reason::NetworkAway | Reason::Unavailable | Reason::Internal)
+}

@@ -1,0 +1,95 @@
+//! Text from WhatsApp into the chat, and replies back.
+use super::{Env, Step, button, link, note, words};
+use crate::domain::effect::Slot;
+use crate::domain::{Account, AccountState, Action, Body, Class, Content, Effect, InboundMessage, MessageId, Reason};
+use crate::store::UserContext;
+use crate::store::sends::{Send, SendState};
+
+/// The longest text that is sent to WhatsApp in one message, in bytes. WhatsApp takes 65,536 characters; Telegram gives at
+/// most 4,096 units, so this is never met by what a person can type.
+const WHATSAPP_TEXT_BYTES: usize = 65_536;
+
+/// A text without a question to answer: a reply to a forwarded message goes to its chat.
+pub fn answer(user: &UserContext, text: &str, message: MessageId, env: &Env) -> Step {
+    let Some((origin, _)) = user.reply() else {
+        return if user.accounts().is_empty() {
+            Step::default().ask(words::link_first(), link::methods())
+        } else {
+            Step::default().reply(message, words::reply_to_answer())
+        };
+    };
+    let Some(account) = user.account(origin.account).filter(|a| a.state.is_linked()) else {
+        return Step::default().reply(message, words::number_gone());
+    };
+    if text.len() > WHATSAPP_TEXT_BYTES {
+        return Step::default().reply(message, words::too_long());
+    }
+    Step::default().effect(Effect::SendWhatsApp {
+        account: account.id,
+        chat: origin.chat.clone(),
+        text: text.to_owned(),
+        message_id: env.message_id.clone(),
+        asked_by: message,
+    })
+}
+
+/// A message that a number received, as it is shown to its owner. `name`: how the sender is known.
+pub fn incoming(account: &Account, name: Option<&str>, message: &InboundMessage) -> Option<Effect> {
+    if message.from_me {
+        return None;
+    }
+    let text = match &message.content {
+        Content::Text(text) => words::incoming(account, name, message, text),
+        Content::Other(kind) => words::incoming_other(account, name, message, kind),
+    };
+    Some(Effect::Say {
+        text,
+        keyboard: Vec::new(),
+        reply_to: None,
+        class: Class::Forward,
+        origin: Some(super::origin(account.id, &message.chat)),
+    })
+}
+
+/// What became of a message to WhatsApp, shown under the message that asked for it.
+pub fn outcome(send: &Send, state: SendState, reason: Option<Reason>) -> Effect {
+    let keyboard = match state {
+        SendState::Unknown => vec![vec![
+            button(words::RESEND_BUTTON, Action::Resend(send.id)),
+            button(words::FORGET_BUTTON, Action::Forget(send.id)),
+        ]],
+        _ => Vec::new(),
+    };
+    Effect::Show {
+        slot: Slot::outcome(&send.message_id),
+        body: Body::Text(words::outcome(state, reason)),
+        keyboard,
+        reply_to: Some(send.asked_by),
+        expires_at: None,
+    }
+}
+
+/// Sends a message of unknown fate once more.
+pub fn resend(user: &UserContext, callback: &str) -> Step {
+    match user.send().filter(|s| s.state == SendState::Unknown) {
+        Some(send) if user.account(send.account).is_some_and(|a| a.state.is_linked()) => Step::default()
+            .effect(Effect::Resend { effect: send.id })
+            .effect(note(callback, Some(words::SENDING_AGAIN))),
+        _ => Step::default().effect(note(callback, Some(words::stale_button()))),
+    }
+}
+
+/// Leaves a message of unknown fate as it is.
+pub fn forget(user: &UserContext, callback: &str) -> Step {
+    match user.send().filter(|s| s.state == SendState::Unknown) {
+        Some(send) => {
+            Step::default().effect(Effect::Forget { effect: send.id }).effect(note(callback, Some(words::LEFT_AS_IS)))
+        }
+        None => Step::default().effect(note(callback, Some(words::stale_button()))),
+    }
+}
+
+/// Whether a number can send now.
+pub fn can_send(account: &Account) -> bool {
+    account.state == AccountState::Connected
+}

@@ -1,0 +1,173 @@
+//! From what a step wants to rows: the second half of a step's transaction.
+use crate::domain::effect::Origin;
+use crate::domain::text::MESSAGE_UNITS;
+use crate::domain::{
+    AccountId, Body, Button, Class, Effect, LoginMethod, MessageId, Outgoing, RichText,
+};
+use crate::flows::{Step, chat, words};
+use crate::store::sends::{NewSend, SendState};
+use crate::store::{Person, Result, Tx, accounts, flags, says, sends, shows, tokens};
+
+/// What has to happen once the transaction is committed.
+#[derive(Default)]
+pub struct Applied {
+    /// Answers to pressed buttons: callback id, text, whether as a box.
+    pub presses: Vec<(String, Option<String>, bool)>,
+    /// There is something to tell Telegram.
+    pub talk: bool,
+    /// There is something to send to WhatsApp.
+    pub send: bool,
+    /// An account is not as it should be.
+    pub care: bool,
+    /// Linkings to begin.
+    pub links: Vec<AccountId>,
+    /// Whether the person has blocked the bot, when that changed.
+    pub blocked: Option<bool>,
+    /// Everything is to be erased.
+    pub erase: bool,
+}
+
+impl Applied {
+    /// What two steps want together.
+    pub fn join(&mut self, other: Applied) {
+        self.presses.extend(other.presses);
+        self.links.extend(other.links);
+        self.talk |= other.talk;
+        self.send |= other.send;
+        self.care |= other.care;
+        self.erase |= other.erase;
+        self.blocked = other.blocked.or(self.blocked);
+    }
+}
+
+/// Where rows are written, and under whose name.
+pub struct Applier<'a> {
+    /// The transaction.
+    pub tx: &'a Tx<'a>,
+    /// The person that they belong to.
+    pub person: &'a Person<'a>,
+    /// What the step was about: with an effect's number, its key.
+    pub source: String,
+}
+
+impl Applier<'_> {
+    /// Writes down what a step changes and wants.
+    ///
+    /// # Errors
+    /// [`StoreError`](crate::store::StoreError); then the transaction must not be committed.
+    pub fn apply(&self, step: Step) -> Result<Applied> {
+        let mut applied = Applied { blocked: step.blocked, ..Applied::default() };
+        if let Some(conversation) = step.conversation {
+            flags::set_conversation(self.tx, conversation, self.person.now())?;
+        }
+        if let Some(blocked) = step.blocked {
+            flags::set_blocked(self.tx, blocked)?;
+            applied.talk = true;
+        }
+        for change in step.accounts {
+            accounts::set_state(self.tx, change.account, change.state, change.reason, self.person.now())?;
+            if let Some(phone) = &change.phone {
+                accounts::set_phone(self.tx, change.account, phone)?;
+            }
+            applied.care = true;
+        }
+        let mut n = 0;
+        for effect in step.effects {
+            self.effect(effect, &mut n, &mut applied)?;
+        }
+        Ok(applied)
+    }
+
+    fn effect(&self, effect: Effect, n: &mut usize, applied: &mut Applied) -> Result<()> {
+        match effect {
+            Effect::Say { text, keyboard, reply_to, class, origin } => {
+                self.say(&text, &keyboard, reply_to, class, origin.as_ref(), n)?;
+                applied.talk = true;
+            }
+            Effect::Show { slot, body, keyboard, reply_to, expires_at } => {
+                let out = self.outgoing(body, &keyboard, reply_to);
+                shows::put(self.tx, &slot, &out, expires_at, self.person.now())?;
+                applied.talk = true;
+            }
+            Effect::AnswerPress { callback, text, alert } => applied.presses.push((callback, text, alert)),
+            Effect::SendWhatsApp { account, chat, text, message_id, asked_by } => {
+                let new = NewSend { account, chat: &chat, message_id: &message_id, text: &text, asked_by };
+                sends::add(self.tx, &self.source, *n, &new, self.person.now())?;
+                *n += 1;
+                applied.send = true;
+            }
+            Effect::Resend { effect } => {
+                if sends::advance(self.tx, effect, SendState::Pending, None)? {
+                    self.outcome(effect, SendState::Pending, applied)?;
+                    applied.send = true;
+                }
+            }
+            Effect::Forget { effect } => {
+                if sends::advance(self.tx, effect, SendState::Forgotten, None)? {
+                    self.outcome(effect, SendState::Forgotten, applied)?;
+                }
+            }
+            Effect::StartLink(method) => self.start_link(&method, applied)?,
+            Effect::CancelLink(_) | Effect::Reconnect(_) | Effect::Logout(_) => applied.care = true,
+            Effect::Erase => {
+                flags::set_erasing(self.tx)?;
+                applied.erase = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn outcome(&self, send: i64, state: SendState, applied: &mut Applied) -> Result<()> {
+        if let Some(send) = sends::get(self.tx, send)? {
+            self.effect(chat::outcome(&send, state, None), &mut 0, applied)?;
+        }
+        Ok(())
+    }
+
+    fn start_link(&self, method: &LoginMethod, applied: &mut Applied) -> Result<()> {
+        let account = accounts::create(self.tx, method, self.person.now())?;
+        if *method == LoginMethod::Qr {
+            accounts::qr_shown(self.tx, self.person.now())?;
+        } else {
+            let slot = crate::domain::effect::Slot::linking(account);
+            let out = self.outgoing(Body::Text(words::link_started(method)), &[], None);
+            shows::put(self.tx, &slot, &out, None, self.person.now())?;
+            applied.talk = true;
+        }
+        applied.links.push(account);
+        applied.care = true;
+        Ok(())
+    }
+
+    /// One row for each part that fits a message; the buttons stand under the last.
+    fn say(
+        &self,
+        text: &RichText,
+        keyboard: &[Vec<Button>],
+        reply_to: Option<MessageId>,
+        class: Class,
+        origin: Option<&Origin>,
+        n: &mut usize,
+    ) -> Result<()> {
+        let parts = text.split(MESSAGE_UNITS);
+        let last = parts.len() - 1;
+        for (i, part) in parts.into_iter().enumerate() {
+            let buttons = if i == last { keyboard } else { &[] };
+            let out = self.outgoing(Body::Text(part), buttons, reply_to.filter(|_| i == 0));
+            says::add(self.tx, &self.source, *n, class, &out, origin, self.person.now())?;
+            *n += 1;
+        }
+        Ok(())
+    }
+
+    fn outgoing(&self, body: Body, keyboard: &[Vec<Button>], reply_to: Option<MessageId>) -> Outgoing {
+        let sign = |b: &Button| (b.label.clone(), tokens::sign(self.person.tokens(), b.action));
+        Outgoing {
+            chat: self.person.chat(),
+            body,
+            keyboard: keyboard.iter().map(|row| row.iter().map(sign).collect()).collect(),
+            reply_to,
+            silent: false,
+        }
+    }
+}

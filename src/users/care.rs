@@ -1,0 +1,322 @@
+//! Brings a person's clients to what their accounts say: starts, stops, logs out, wipes.
+//!
+//! The account's row is the wish and the truth; a client is its shadow. Whatever is interrupted here is found again at
+//! the next look, because the row still says what is wanted.
+use super::apply::Applier;
+use super::courier;
+use super::entry::UserEntry;
+use super::sink::AccountSink;
+use super::slots::Running;
+use crate::domain::{
+    Account, AccountId, AccountState, Class, ClientEvent, Effect, LoginMethod, PhoneNumber, Reason, Timestamp,
+};
+use crate::flows::{Step, account, chat, words};
+use crate::limits::Backoff;
+use crate::store::sends::SendState;
+use crate::store::{Claim, StoreError, Vault, VaultError, WaStore, accounts, sends};
+use crate::whatsapp::{Start, StartError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tracing::{error, info, warn};
+
+/// Waits between starts of a client that does not come online.
+const RESTART: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(300) };
+
+/// Works until the entry stops.
+pub(super) async fn run(entry: Arc<UserEntry>) {
+    let Some(vault) = entry.ready_vault().await.cloned() else { return };
+    let mut resumed = false;
+    loop {
+        let look = async {
+            if !resumed {
+                resume(&entry, &vault).await?;
+                resumed = true;
+            }
+            look(&entry, &vault).await
+        };
+        let again = match look.await {
+            Ok(()) => Duration::MAX,
+            Err(e) => {
+                error!(user.id = entry.id().0, error.code = e.code(), "cannot look after a user's numbers");
+                Duration::from_secs(5)
+            }
+        };
+        tokio::select! {
+            () = entry.stop.cancelled() => return,
+            () = entry.care.notified() => {}
+            () = tokio::time::sleep(again) => {}
+        }
+    }
+}
+
+/// What an account needs.
+#[derive(Debug, PartialEq, Eq)]
+enum Need {
+    Start(Option<LoginMethod>),
+    Stop,
+    LogOut,
+    Wipe,
+}
+
+/// What brings the shadow to the wish. `running`: whether a client runs, and whether it has ended by itself.
+fn need(account: Option<&Account>, running: Option<bool>, link: impl FnOnce() -> bool) -> Option<Need> {
+    let Some(account) = account else { return running.map(|_| Need::Wipe) };
+    match (account.state, running) {
+        (AccountState::LoggingOut, _) => Some(Need::LogOut),
+        (AccountState::Removed, Some(_)) => Some(Need::Wipe),
+        (AccountState::Failed, Some(_)) | (_, Some(true)) => Some(Need::Stop),
+        (AccountState::QrScanning, None) if link() => Some(Need::Start(Some(account.method.clone()))),
+        (state, None) if state.is_linked() => Some(Need::Start(None)),
+        _ => None,
+    }
+}
+
+/// One look at every account; what has to be done is done by a task for each, so that none waits for another.
+async fn look(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
+    let list = vault.db().read(accounts::list).await?;
+    let mut ids: Vec<AccountId> = list.iter().map(|a| a.id).collect();
+    ids.extend(entry.slots.accounts().into_iter().filter(|id| list.iter().all(|a| a.id != *id)));
+    for id in ids {
+        if !entry.slots.occupy(id) {
+            continue;
+        }
+        let account = list.iter().find(|a| a.id == id).cloned();
+        let running = entry.slots.get(id).map(|r| r.ended);
+        match need(account.as_ref(), running, || entry.slots.begin_link(id)) {
+            None => entry.slots.release(id),
+            Some(need) => {
+                let task = Task { entry: Arc::clone(entry), vault: vault.clone(), id };
+                entry.shared.tasks.spawn(async move {
+                    task.meet(need, account).await;
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One account that is being looked after. Lets go of it when dropped, also by a panic.
+struct Task {
+    entry: Arc<UserEntry>,
+    vault: Vault,
+    id: AccountId,
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.entry.slots.release(self.id);
+        self.entry.care.notify_one();
+    }
+}
+
+impl Task {
+    async fn meet(self, need: Need, account: Option<Account>) {
+        let done = match (need, account) {
+            (Need::Start(login), _) => self.start(login).await,
+            (Need::Stop, _) => {
+                self.stop().await;
+                Ok(())
+            }
+            (Need::LogOut, Some(account)) => self.log_out(account).await,
+            (Need::Wipe | Need::LogOut, _) => {
+                self.stop().await;
+                self.wipe().await.map_err(VaultError::from)
+            }
+        };
+        if let Err(e) = done {
+            error!(user.id = self.entry.id().0, account.id = self.id.0, error.code = e.code(), error = ?e,
+                "cannot bring a number to where it should be");
+            self.pause(Duration::from_secs(5)).await;
+        }
+    }
+
+    async fn pause(&self, wait: Duration) {
+        tokio::select! {
+            () = self.entry.stop.cancelled() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+
+    /// Starts the client. A first login at once; a reconnect in its turn, and later the more often it failed.
+    async fn start(&self, login: Option<LoginMethod>) -> Result<(), VaultError> {
+        let entry = &self.entry;
+        if login.is_none() {
+            let attempt = entry.slots.attempt(self.id);
+            if attempt > 0 {
+                self.pause(RESTART.delay(attempt - 1, rand::random())).await;
+            }
+            let Ok(turn) = entry.shared.reconnects.acquire().await else { return Ok(()) };
+            self.pause(entry.shared.settings.reconnect_stagger).await;
+            drop(turn);
+        }
+        if entry.stop.is_cancelled() {
+            return Ok(());
+        }
+        let id = self.id;
+        let generation = self.vault.tx(move |tx| accounts::next_generation(tx, id)).await?;
+        let keys = WaStore::new(self.vault.wa_handle(id));
+        let running = Running {
+            account: id,
+            generation,
+            client: None,
+            keys: keys.clone(),
+            online: watch::Sender::new(false),
+            sends: Arc::new(Notify::new()),
+            stop: entry.stop.child_token(),
+            ended: false,
+        };
+        // In its slot before it starts, so that its very first news are believed.
+        entry.slots.insert(running);
+        let sink = Arc::new(AccountSink { entry: Arc::clone(entry), account: id, generation });
+        match entry.shared.provider.start(Start { account: id, generation, login, keys, sink }).await {
+            Ok(client) => {
+                entry.slots.started(id, generation, client);
+                if let Some(running) = entry.slots.get(id) {
+                    let (entry, vault) = (Arc::clone(entry), self.vault.clone());
+                    self.entry.shared.tasks.spawn(async move { courier::run(entry, vault, running).await });
+                }
+            }
+            Err(e) => {
+                error!(user.id = entry.id().0, account.id = id.0, error = ?e, "a client could not be started");
+                let reason = match e {
+                    StartError::Keys(_) => Reason::StoreBroken,
+                    StartError::Setup(_) => Reason::Internal,
+                };
+                entry.tell(id, generation, ClientEvent::Ended { reason, until: None });
+            }
+        }
+        Ok(())
+    }
+
+    async fn stop(&self) {
+        if let Some(running) = self.entry.slots.take(self.id) {
+            running.close(self.entry.shared.settings.close_timeout).await;
+        }
+    }
+
+    /// Wipes the key store. The client is gone by now.
+    async fn wipe(&self) -> Result<(), StoreError> {
+        self.vault.wa_handle(self.id).destroy().await
+    }
+
+    /// Removes the device at WhatsApp where that has not happened already, wipes the keys, frees the number.
+    async fn log_out(&self, account: Account) -> Result<(), VaultError> {
+        let by_phone = account.reason == Some(Reason::LoggedOut);
+        let confirmed = !by_phone && self.remove_device().await?;
+        self.stop().await;
+        self.wipe().await?;
+        self.entry.shared.claims.release(self.entry.id(), self.id).await?;
+        let (id, now) = (self.id, Timestamp::now());
+        // By the phone, or because the number is taken: that was told already, when it happened.
+        let told = account.reason.is_some();
+        let applied = self
+            .vault
+            .step(now, move |tx, person| {
+                let mut step = Step::default().account(id, AccountState::Removed, account.reason);
+                if !told {
+                    step = step.say(words::logged_out(&account, confirmed));
+                }
+                for send in sends::fail_waiting(tx, id, Reason::LoggedOut)? {
+                    step = step.effect(chat::outcome(&send, SendState::Failed, Some(Reason::LoggedOut)));
+                }
+                Applier { tx, person, source: format!("out{id}") }.apply(step)
+            })
+            .await?;
+        if applied.talk {
+            self.entry.talk.notify_one();
+        }
+        info!(user.id = self.entry.id().0, account.id = self.id.0, confirmed, "a number was logged out and its keys wiped");
+        Ok(())
+    }
+
+    /// Removes the device at WhatsApp; tells whether WhatsApp confirmed it.
+    async fn remove_device(&self) -> Result<bool, VaultError> {
+        let limit = self.entry.shared.settings.logout_timeout;
+        if self.entry.slots.get(self.id).is_none_or(|r| r.client.is_none() || r.ended) {
+            self.stop().await;
+            if WaStore::new(self.vault.wa_handle(self.id)).is_linked().await?.is_none() {
+                return Ok(false);
+            }
+            self.start(None).await?;
+        }
+        let Some(running) = self.entry.slots.get(self.id) else { return Ok(false) };
+        let mut online = running.online.subscribe();
+        let wait = tokio::time::timeout(limit, online.wait_for(|on| *on));
+        if !matches!(wait.await, Ok(Ok(_))) {
+            warn!(user.id = self.entry.id().0, account.id = self.id.0, "a number to be logged out does not come online");
+            return Ok(false);
+        }
+        match running.client {
+            Some(client) => Ok(client.logout(limit).await),
+            None => Ok(false),
+        }
+    }
+}
+
+/// After a start: a linking that the last process left behind is completed where the phone had confirmed it, else told
+/// to have been interrupted.
+async fn resume(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
+    for left in vault.db().read(accounts::list).await? {
+        if left.state != AccountState::QrScanning || entry.slots.get(left.id).is_some() {
+            continue;
+        }
+        let keys = WaStore::new(vault.wa_handle(left.id));
+        let linked = keys.is_linked().await?;
+        keys.handle().fence().await?;
+        let proven = linked.and_then(|l| PhoneNumber::parse(&l.pn.user).ok());
+        let step = match proven {
+            None => {
+                vault.wa_handle(left.id).destroy().await?;
+                account::link_failed(&left, Reason::Interrupted)
+            }
+            Some(phone) => match entry.shared.claims.claim(&phone, entry.id(), left.id).await? {
+                Claim::Taken => account::taken(&left, Reason::NumberTaken),
+                Claim::Yours => account::proven(&left, &phone),
+            },
+        };
+        let now = Timestamp::now();
+        let applied = vault
+            .step(now, move |tx, person| Applier { tx, person, source: format!("r{}:{}", left.id, now.0) }.apply(step))
+            .await?;
+        if applied.talk {
+            entry.talk.notify_one();
+        }
+    }
+    Ok(())
+}
+
+/// Whether a linking waits to begin is asked only where it matters.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Generation;
+
+    fn account(state: AccountState) -> Account {
+        Account {
+            id: AccountId(1),
+            state,
+            reason: None,
+            phone: None,
+            method: LoginMethod::Qr,
+            generation: Generation(0),
+            created_at: Timestamp(0),
+            last_connected_at: None,
+        }
+    }
+
+    #[test]
+    fn the_row_decides_what_the_client_does() {
+        use AccountState::*;
+        let need = |state, running| need(Some(&account(state)), running, || true);
+        assert_eq!(need(Connected, None), Some(Need::Start(None)));
+        assert_eq!(need(Disconnected, Some(false)), None);
+        assert_eq!(need(Disconnected, Some(true)), Some(Need::Stop));
+        assert_eq!(need(QrScanning, None), Some(Need::Start(Some(LoginMethod::Qr))));
+        assert_eq!(need(Failed, None), None);
+        assert_eq!(need(Failed, Some(false)), Some(Need::Stop));
+        assert_eq!(need(LoggingOut, None), Some(Need::LogOut));
+        assert_eq!(need(Removed, Some(false)), Some(Need::Wipe));
+        assert_eq!(super::need(None, Some(false), || false), Some(Need::Wipe));
+    }
+}

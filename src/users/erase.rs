@@ -1,0 +1,235 @@
+//! Erasing a person: devices unlinked, key destroyed, folder, session file and claims removed, a receipt given.
+//!
+//! Killed at any point it goes on at the next start: first the vault's own flag says so, and once that is gone with the
+//! key, the directory does.
+use super::entry::UserEntry;
+use super::port::TelegramError;
+use super::store::{Shared, UserDataStore};
+use crate::domain::{Body, Class, Outgoing, TelegramId, UpdateId};
+use crate::flows::words;
+use crate::limits::Backoff;
+use crate::store::keys::DataKey;
+use crate::store::{Receipt, Vault, VaultError, WaStore, accounts};
+use crate::whatsapp::{Client, Start};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{error, info, warn};
+
+const RETRY: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_secs(60) };
+
+/// Erases the entry's person; `until`: the update that asked for it. Runs in the worker's place, which works no more.
+pub(super) async fn begin(entry: &Arc<UserEntry>, users: &UserDataStore, until: Option<UpdateId>) {
+    let shared = Arc::clone(&entry.shared);
+    let mut attempt = 0;
+    let receipt = loop {
+        match unlink(entry).await {
+            Ok(receipt) => break receipt,
+            Err(e) => {
+                error!(user.id = entry.id().0, error.code = e.code(), "cannot unlink a user's numbers to erase them");
+                if !wait(&shared, &mut attempt).await {
+                    return;
+                }
+            }
+        }
+    };
+    // From here on nothing of this entry may write any more.
+    entry.stop.cancel();
+    if let Some(until) = until {
+        while let Err(e) = shared.spool.forget(entry.id(), Some(until)).await {
+            error!(user.id = entry.id().0, error.code = e.code(), "cannot forget an erased user's updates");
+            if !wait(&shared, &mut attempt).await {
+                return;
+            }
+        }
+    }
+    finish(users, entry.id(), receipt).await;
+    users.retire(entry).await;
+}
+
+/// Removes every device at WhatsApp, as far as it can be reached, and fences every file.
+async fn unlink(entry: &Arc<UserEntry>) -> Result<Receipt, VaultError> {
+    let shared = &entry.shared;
+    let vault = entry.vault().await?;
+    let mut receipt = Receipt::default();
+    let (limit, close) = (shared.settings.logout_timeout, shared.settings.close_timeout);
+    let list = vault.db().read(accounts::list).await?;
+    let each = list.iter().map(|account| async move {
+        let running = entry.slots.take(account.id);
+        let confirmed = match &running {
+            Some(r) if *r.online.borrow() && r.client.is_some() => {
+                let client = r.client.clone();
+                match client {
+                    Some(client) => Some(client.logout(limit).await),
+                    None => None,
+                }
+            }
+            _ => None,
+        };
+        if let Some(running) = running {
+            running.close(close).await;
+        }
+        match confirmed {
+            Some(done) => Some(done),
+            None => remove_offline(shared, vault, account.id, limit, close).await,
+        }
+    });
+    for confirmed in futures_util::future::join_all(each).await.into_iter().flatten() {
+        if confirmed {
+            receipt.unlinked += 1;
+        } else {
+            receipt.unconfirmed += 1;
+        }
+    }
+    shared.directory.note_erasure(entry.id(), receipt.clone()).await?;
+    vault.db().fence().await?;
+    Ok(receipt)
+}
+
+/// Logs in once more just to remove the device. `None`: there is no device to remove.
+async fn remove_offline(
+    shared: &Shared,
+    vault: &Vault,
+    account: crate::domain::AccountId,
+    limit: Duration,
+    close: Duration,
+) -> Option<bool> {
+    let keys = WaStore::new(vault.wa_handle(account));
+    match keys.is_linked().await {
+        Ok(Some(_)) => {}
+        Ok(None) => return None,
+        Err(e) => {
+            warn!(account.id = account.0, error.code = e.code(), "the keys of a number to be erased cannot be read");
+            return Some(false);
+        }
+    }
+    let (sink, mut online) = OnlineSink::new();
+    let start = Start { account, generation: crate::domain::Generation(u64::MAX), login: None, keys, sink };
+    let client: Arc<dyn Client> = match shared.provider.start(start).await {
+        Ok(client) => client,
+        Err(e) => {
+            warn!(account.id = account.0, error = ?e, "a number to be erased could not be reached");
+            return Some(false);
+        }
+    };
+    let came = tokio::time::timeout(limit, online.wait_for(|o| o.is_some())).await;
+    let confirmed = match came {
+        Ok(Ok(state)) if *state == Some(true) => {
+            drop(state);
+            client.logout(limit).await
+        }
+        _ => false,
+    };
+    client.close(close).await;
+    Some(confirmed)
+}
+
+/// Hears only whether the client came online.
+struct OnlineSink(tokio::sync::watch::Sender<Option<bool>>);
+
+impl OnlineSink {
+    fn new() -> (Arc<Self>, tokio::sync::watch::Receiver<Option<bool>>) {
+        let (tx, rx) = tokio::sync::watch::channel(None);
+        (Arc::new(OnlineSink(tx)), rx)
+    }
+}
+
+#[async_trait::async_trait]
+impl crate::whatsapp::EventSink for OnlineSink {
+    async fn messages(&self, _: Vec<crate::domain::InboundMessage>) -> Result<(), crate::whatsapp::SinkError> {
+        // The person wants nothing kept; the device goes, and with it whatever waits for it.
+        Ok(())
+    }
+
+    fn event(&self, event: crate::domain::ClientEvent) {
+        use crate::domain::ClientEvent;
+        match event {
+            ClientEvent::Online => self.0.send_replace(Some(true)),
+            ClientEvent::Ended { .. } => self.0.send_replace(Some(false)),
+            _ => return,
+        };
+    }
+}
+
+/// Destroys the key, then everything that it opened, and gives the receipt. Goes on from any point.
+pub(super) async fn finish(users: &UserDataStore, user: TelegramId, mut receipt: Receipt) {
+    let shared = users.shared();
+    let mut attempt = 0;
+    while let Err(e) = remove(shared, user, &mut receipt).await {
+        error!(user.id = user.0, error = ?e, "cannot erase a user's files");
+        if !wait(shared, &mut attempt).await {
+            return;
+        }
+    }
+    info!(user.id = user.0, "a user was erased");
+    attempt = 0;
+    while !give(shared, user, &receipt).await {
+        if !wait(shared, &mut attempt).await {
+            return;
+        }
+    }
+    while let Err(e) = shared.directory.end_erasure(user).await {
+        error!(user.id = user.0, error.code = e.code(), "cannot close an erasing");
+        if !wait(shared, &mut attempt).await {
+            return;
+        }
+    }
+}
+
+async fn remove(shared: &Shared, user: TelegramId, receipt: &mut Receipt) -> anyhow::Result<()> {
+    let folder = shared.vaults.folder(user);
+    if folder.exists() {
+        DataKey::destroy(&folder.join("key"))?;
+        receipt.files += 1 + delete_folder(&folder)?;
+    }
+    let session = shared.sessions_dir.join(format!("user_{user}.json"));
+    match std::fs::remove_file(&session) {
+        Ok(()) => receipt.files += 1,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e.into()),
+    }
+    receipt.claims += shared.claims.release_all(user).await?;
+    shared.directory.note_erasure(user, receipt.clone()).await?;
+    Ok(())
+}
+
+/// Deletes a folder; how many files there were.
+fn delete_folder(folder: &Path) -> std::io::Result<usize> {
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            files += delete_folder(&entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+            files += 1;
+        }
+    }
+    std::fs::remove_dir(folder)?;
+    Ok(files)
+}
+
+/// Gives the receipt. `true`: it was given, or never can be.
+async fn give(shared: &Shared, user: TelegramId, receipt: &Receipt) -> bool {
+    let text = words::erased(receipt.unlinked, receipt.unconfirmed, receipt.files, receipt.claims);
+    let chat = user.private_chat();
+    let out = Outgoing { chat, body: Body::Text(text), keyboard: Vec::new(), reply_to: None, silent: false };
+    shared.budget.acquire(user, chat, Class::Answer).await;
+    match shared.telegram.send(&out).await {
+        Ok(_) | Err(TelegramError::Blocked | TelegramError::Refused(_) | TelegramError::Gone) => true,
+        Err(e) => {
+            warn!(user.id = user.0, "cannot give an erased user their receipt yet: {e}");
+            false
+        }
+    }
+}
+
+/// Waits before the next try. `false`: the daemon stops.
+async fn wait(shared: &Shared, attempt: &mut u32) -> bool {
+    let pause = RETRY.delay(*attempt, rand::random());
+    *attempt = attempt.saturating_add(1);
+    tokio::select! {
+        () = shared.stop.cancelled() => false,
+        () = tokio::time::sleep(pause) => true,
+    }
+}

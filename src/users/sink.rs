@@ -1,0 +1,57 @@
+//! Where one start of one client tells its news. It belongs to its owner's entry and knows its generation.
+use super::apply::{Applied, Applier};
+use super::entry::UserEntry;
+use crate::domain::{AccountId, AccountState, ClientEvent, Generation, InboundMessage, Timestamp};
+use crate::flows::{Step, chat};
+use crate::store::{StoreError, accounts, messages};
+use crate::whatsapp::{EventSink, SinkError};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// One client's sink.
+pub(super) struct AccountSink {
+    pub entry: Arc<UserEntry>,
+    pub account: AccountId,
+    pub generation: Generation,
+}
+
+/// The client is not the current one any more; WhatsApp delivers again to the one that is.
+#[derive(Debug, thiserror::Error)]
+#[error("take messages from a client that has been replaced")]
+struct Outdated;
+
+#[async_trait]
+impl EventSink for AccountSink {
+    async fn messages(&self, batch: Vec<InboundMessage>) -> Result<(), SinkError> {
+        if self.entry.slots.generation(self.account) != Some(self.generation) {
+            return Err(SinkError(Box::new(Outdated)));
+        }
+        let vault = self.entry.vault().await.map_err(|e| SinkError(Box::new(e)))?;
+        let (id, now) = (self.account, Timestamp::now());
+        let applied = vault
+            .step(now, move |tx, person| {
+                let Some(account) = accounts::get(tx, id)?.filter(|a| a.state != AccountState::Removed) else {
+                    return Err(StoreError::Fenced);
+                };
+                let mut applied = Applied::default();
+                for message in &batch {
+                    let Some(seq) = messages::add(tx, id, message)? else { continue };
+                    let name = messages::name(tx, &messages::canonical(tx, id, &message.sender)?)?;
+                    let Some(effect) = chat::incoming(&account, name.as_deref(), message) else { continue };
+                    let applier = Applier { tx, person, source: format!("w{id}:{seq}") };
+                    applied.join(applier.apply(Step::default().effect(effect))?);
+                }
+                Ok(applied)
+            })
+            .await
+            .map_err(|e| SinkError(Box::new(e)))?;
+        if applied.talk {
+            self.entry.talk.notify_one();
+        }
+        Ok(())
+    }
+
+    fn event(&self, event: ClientEvent) {
+        self.entry.tell(self.account, self.generation, event);
+    }
+}

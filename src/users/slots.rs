@@ -1,0 +1,149 @@
+//! A person's own clients: at most one for each of their numbers.
+use crate::domain::{AccountId, Generation};
+use crate::store::WaStore;
+use crate::whatsapp::Client;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// A client that runs, with what belongs to this start of it.
+#[derive(Clone)]
+pub(super) struct Running {
+    pub account: AccountId,
+    pub generation: Generation,
+    pub client: Option<Arc<dyn Client>>,
+    pub keys: WaStore,
+    pub online: watch::Sender<bool>,
+    pub sends: Arc<Notify>,
+    /// Ends the courier of this start.
+    pub stop: CancellationToken,
+    /// The client has stopped by itself and will not come back.
+    pub ended: bool,
+}
+
+impl Running {
+    /// Stops the client and lets go of its keys, cleanly within `limit`, else by force. A late write of it fails.
+    pub async fn close(self, limit: Duration) {
+        self.stop.cancel();
+        if let Some(client) = &self.client
+            && !client.close(limit).await
+        {
+            warn!(account.id = self.account.0, "a client did not close in time and was stopped by force");
+        }
+        if let Err(e) = self.keys.handle().fence().await {
+            info!(account.id = self.account.0, error.code = e.code(), "a key store did not close cleanly");
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    running: HashMap<AccountId, Running>,
+    /// Linkings that were asked for in this process and have not begun.
+    links: HashSet<AccountId>,
+    /// Accounts that a task is busy with.
+    busy: HashSet<AccountId>,
+    /// Starts since the account was last online.
+    attempts: HashMap<AccountId, u32>,
+}
+
+/// The clients. Locked for instants only.
+#[derive(Default)]
+pub(super) struct Slots(Mutex<State>);
+
+impl Slots {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The generation of the account's running client.
+    pub fn generation(&self, account: AccountId) -> Option<Generation> {
+        self.state().running.get(&account).map(|r| r.generation)
+    }
+
+    /// The account's running client.
+    pub fn get(&self, account: AccountId) -> Option<Running> {
+        self.state().running.get(&account).cloned()
+    }
+
+    /// Every account that has a running client.
+    pub fn accounts(&self) -> Vec<AccountId> {
+        self.state().running.keys().copied().collect()
+    }
+
+    pub fn insert(&self, running: Running) {
+        self.state().running.insert(running.account, running);
+    }
+
+    /// The client of this start runs.
+    pub fn started(&self, account: AccountId, generation: Generation, client: Arc<dyn Client>) {
+        if let Some(r) = self.state().running.get_mut(&account).filter(|r| r.generation == generation) {
+            r.client = Some(client);
+        }
+    }
+
+    pub fn take(&self, account: AccountId) -> Option<Running> {
+        self.state().running.remove(&account)
+    }
+
+    pub fn take_all(&self) -> Vec<Running> {
+        self.state().running.drain().map(|(_, r)| r).collect()
+    }
+
+    /// The client has stopped by itself.
+    pub fn ended(&self, account: AccountId, generation: Generation) {
+        if let Some(r) = self.state().running.get_mut(&account).filter(|r| r.generation == generation) {
+            r.ended = true;
+            r.online.send_replace(false);
+        }
+    }
+
+    /// The client went on or off line.
+    pub fn set_online(&self, account: AccountId, online: bool) {
+        let mut state = self.state();
+        if online {
+            state.attempts.remove(&account);
+        }
+        if let Some(r) = state.running.get(&account) {
+            r.online.send_replace(online);
+        }
+    }
+
+    /// Counts a start; how many came before it since the account was last online.
+    pub fn attempt(&self, account: AccountId) -> u32 {
+        let mut state = self.state();
+        let count = state.attempts.entry(account).or_default();
+        let before = *count;
+        *count = count.saturating_add(1);
+        before
+    }
+
+    /// Messages to WhatsApp wait.
+    pub fn sends_wait(&self) {
+        for r in self.state().running.values() {
+            r.sends.notify_one();
+        }
+    }
+
+    /// A linking was asked for.
+    pub fn request_link(&self, account: AccountId) {
+        self.state().links.insert(account);
+    }
+
+    /// Whether a linking was asked for and has not begun; it begins now.
+    pub fn begin_link(&self, account: AccountId) -> bool {
+        self.state().links.remove(&account)
+    }
+
+    /// Takes an account for one task. `false`: another one is busy with it.
+    pub fn occupy(&self, account: AccountId) -> bool {
+        self.state().busy.insert(account)
+    }
+
+    pub fn release(&self, account: AccountId) {
+        self.state().busy.remove(&account);
+    }
+}

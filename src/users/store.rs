@@ -1,0 +1,244 @@
+//! The map from a Telegram id to that person's entry, and who may have one.
+use super::entry::UserEntry;
+use super::port::{ReadUpdate, Route, Telegram};
+use crate::domain::{Body, Class, Outgoing, TelegramId};
+use crate::flows::{Rules, words};
+use crate::limits::Budget;
+use crate::store::{Claims, Directory, Spool, Vaults};
+use crate::whatsapp::Provider;
+use dashmap::DashMap;
+use std::collections::{HashSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{error, info, warn};
+
+/// Who may use the bot.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// These people.
+    AllowList(HashSet<TelegramId>),
+    /// Anybody.
+    Open,
+}
+
+impl Access {
+    /// Whether this person may.
+    pub fn allows(&self, user: TelegramId) -> bool {
+        user.is_person()
+            && match self {
+                Self::AllowList(ids) => ids.contains(&user),
+                Self::Open => true,
+            }
+    }
+}
+
+/// Settings that entries obey.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// What flows obey.
+    pub rules: Rules,
+    /// How long one message to WhatsApp may take.
+    pub send_timeout: Duration,
+    /// How long a client may take to close.
+    pub close_timeout: Duration,
+    /// The same at shutdown.
+    pub shutdown_timeout: Duration,
+    /// How long removing a device at WhatsApp may take, login included.
+    pub logout_timeout: Duration,
+    /// The time between two reconnects at start.
+    pub reconnect_stagger: Duration,
+}
+
+/// What all entries share; nothing in it belongs to one person.
+pub struct Shared {
+    /// Where vaults are opened.
+    pub vaults: Vaults,
+    /// Updates on their way in.
+    pub spool: Spool,
+    /// Who has linked which number.
+    pub claims: Claims,
+    /// What is known without a vault.
+    pub directory: Directory,
+    /// WhatsApp.
+    pub provider: Arc<dyn Provider>,
+    /// Telegram.
+    pub telegram: Arc<dyn Telegram>,
+    /// Reads stored updates.
+    pub reader: Arc<dyn ReadUpdate>,
+    /// Telegram's limits, shared fairly.
+    pub budget: Budget,
+    /// Who may use the bot.
+    pub access: Access,
+    /// Settings.
+    pub settings: Settings,
+    /// Where session files lie.
+    pub sessions_dir: PathBuf,
+    /// Stops everything, in an orderly way.
+    pub stop: CancellationToken,
+    /// Every task of every entry.
+    pub tasks: TaskTracker,
+    /// One at a time, so that a start does not storm WhatsApp.
+    pub reconnects: Semaphore,
+}
+
+/// How many strangers are remembered as having been refused.
+const REFUSED_KEPT: usize = 10_000;
+
+#[derive(Default)]
+struct Refused {
+    known: HashSet<TelegramId>,
+    order: VecDeque<TelegramId>,
+}
+
+impl Refused {
+    /// Remembers a stranger; `false` when they were remembered already.
+    fn remember(&mut self, user: TelegramId) -> bool {
+        if !self.known.insert(user) {
+            return false;
+        }
+        self.order.push_back(user);
+        if self.order.len() > REFUSED_KEPT
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+}
+
+/// Every person's entry, by Telegram id. A clone is another reference to the same map.
+#[derive(Clone)]
+pub struct UserDataStore(Arc<Inner>);
+
+struct Inner {
+    entries: DashMap<TelegramId, Arc<UserEntry>>,
+    shared: Arc<Shared>,
+    refused: Mutex<Refused>,
+}
+
+impl Route for UserDataStore {
+    fn arrived(&self, user: TelegramId) {
+        if self.0.shared.access.allows(user) {
+            self.entry(user).updates_arrived();
+        } else {
+            self.refuse(user);
+        }
+    }
+}
+
+impl UserDataStore {
+    /// An empty map.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        UserDataStore(Arc::new(Inner { entries: DashMap::new(), shared, refused: Mutex::default() }))
+    }
+
+    /// The person's entry, looked up or made. Making one does no I/O: the shard is locked for an instant only, and the
+    /// vault opens once, later, in the entry's own tasks.
+    pub fn entry(&self, user: TelegramId) -> Arc<UserEntry> {
+        if let Some(entry) = self.0.entries.get(&user) {
+            return Arc::clone(&entry);
+        }
+        let mut made = None;
+        let entry = Arc::clone(&self.0.entries.entry(user).or_insert_with(|| {
+            let entry = UserEntry::new(user, Arc::clone(&self.0.shared));
+            made = Some(Arc::clone(&entry));
+            entry
+        }));
+        if let Some(made) = made {
+            made.start(self);
+        }
+        entry
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.0.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.entries.is_empty()
+    }
+
+    /// Takes an entry out, unless another one stands in its place already. What has arrived for the person meanwhile gets
+    /// a fresh one.
+    pub(super) async fn retire(&self, entry: &Arc<UserEntry>) {
+        self.0.entries.remove_if(&entry.id(), |_, now| Arc::ptr_eq(now, entry));
+        match self.0.shared.spool.waiting(entry.id(), 1).await {
+            Ok(rows) if rows.is_empty() => {}
+            Ok(_) => self.arrived(entry.id()),
+            Err(e) => error!(user.id = entry.id().0, error.code = e.code(), "cannot look for waiting updates"),
+        }
+    }
+
+    /// At start: finishes erasings, wakes everybody who has updates waiting or numbers to reconnect, and reports what
+    /// belongs to nobody.
+    ///
+    /// # Errors
+    /// When the list of users or the shared files cannot be read.
+    pub async fn resume(&self) -> anyhow::Result<()> {
+        let shared = &self.0.shared;
+        for (user, receipt) in shared.directory.erasures().await? {
+            info!(user.id = user.0, "an erasing was interrupted; finishing it");
+            if shared.vaults.exists(user) {
+                self.entry(user);
+            } else {
+                let store = self.clone();
+                shared.tasks.spawn(async move { super::erase::finish(&store, user, receipt).await });
+            }
+        }
+        for user in shared.spool.users().await? {
+            self.arrived(user);
+        }
+        let (known, orphans) = shared.vaults.list()?;
+        for path in &orphans {
+            warn!(folder = %path.display(), "this belongs to no known user; `sekat doctor` tells more");
+        }
+        info!(users = known.len(), "known users found");
+        for user in known.into_iter().filter(|&user| shared.access.allows(user)) {
+            self.entry(user);
+        }
+        Ok(())
+    }
+
+    /// Closes every client, cleanly where time allows. Call after `stop` was cancelled.
+    pub async fn close(&self) {
+        let entries: Vec<_> = self.0.entries.iter().map(|e| Arc::clone(&e)).collect();
+        let closing = entries.iter().map(|entry| entry.close_clients(self.0.shared.settings.shutdown_timeout));
+        futures_util::future::join_all(closing).await;
+    }
+
+    /// What entries share.
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.0.shared
+    }
+
+    /// One polite word to a stranger, and nothing kept.
+    fn refuse(&self, user: TelegramId) {
+        let first = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner).remember(user);
+        let shared = Arc::clone(&self.0.shared);
+        shared.clone().tasks.spawn(async move {
+            if let Err(e) = shared.spool.forget(user, None).await {
+                error!(error.code = e.code(), "cannot forget a stranger's updates");
+            }
+            if first && user.is_person() {
+                info!("a stranger was refused");
+                let out = Outgoing {
+                    chat: user.private_chat(),
+                    body: Body::Text(words::refused()),
+                    keyboard: Vec::new(),
+                    reply_to: None,
+                    silent: false,
+                };
+                shared.budget.acquire(user, out.chat, Class::Progress).await;
+                if let Err(e) = shared.telegram.send(&out).await {
+                    warn!("cannot refuse a stranger: {e}");
+                }
+            }
+        });
+    }
+}

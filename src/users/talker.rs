@@ -1,0 +1,222 @@
+//! Takes what is to be said to a person, and says it, in order and within Telegram's limits.
+use super::entry::UserEntry;
+use super::port::TelegramError;
+use crate::domain::text::{MESSAGE_UNITS, utf16_len};
+use crate::domain::{Body, Class, MessageId, Outgoing, Timestamp};
+use crate::limits::Backoff;
+use crate::store::says::{Said, Say};
+use crate::store::shows::Show;
+use crate::store::{Result, Vault, says, shows};
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{error, info, warn};
+
+/// Waits between tries when Telegram is away.
+const AWAY: Backoff = Backoff { first: Duration::from_millis(250), cap: Duration::from_secs(30) };
+
+/// Works until the entry stops.
+pub(super) async fn run(entry: Arc<UserEntry>) {
+    let Some(vault) = entry.ready_vault().await.cloned() else { return };
+    let mut talker = Talker { entry, vault, trouble: 0, last: None };
+    loop {
+        let pause = match talker.turn().await {
+            Ok(Next::More) => continue,
+            Ok(Next::Idle) => None,
+            Ok(Next::After(wait)) => Some(wait),
+            Err(e) => {
+                error!(user.id = talker.entry.id().0, error.code = e.code(), "cannot read what is to be said");
+                Some(AWAY.delay(5, rand::random()))
+            }
+        };
+        let entry = &talker.entry;
+        tokio::select! {
+            () = entry.stop.cancelled() => break,
+            () = entry.talk.notified(), if pause.is_none() => {}
+            () = tokio::time::sleep(pause.unwrap_or(Duration::MAX)), if pause.is_some() => {}
+        }
+    }
+    // What was said last is on record before the entry goes; otherwise it would be said again.
+    if let Err(e) = talker.settle().await {
+        warn!(user.id = talker.entry.id().0, error.code = e.code(), "cannot record what was said last");
+    }
+}
+
+enum Next {
+    More,
+    Idle,
+    After(Duration),
+}
+
+struct Talker {
+    entry: Arc<UserEntry>,
+    vault: Vault,
+    /// Tries since the last success.
+    trouble: u32,
+    /// What was said last and is not on record yet: it is recorded in the transaction that takes the next.
+    last: Option<(Say, Said)>,
+}
+
+impl Talker {
+    /// One thing to say and one to show, where there are any.
+    async fn turn(&mut self) -> Result<Next> {
+        if self.entry.is_blocked() {
+            self.settle().await?;
+            return Ok(Next::Idle);
+        }
+        let last = self.last.clone();
+        let (say, show) = self
+            .vault
+            .tx_normal(move |tx| {
+                if let Some((say, said)) = last {
+                    says::record(tx, &say, said)?;
+                }
+                Ok((says::take(tx)?, shows::next(tx)?))
+            })
+            .await?;
+        self.last = None;
+        let mut next = Next::Idle;
+        if let Some(say) = say {
+            next = self.say(say).await?;
+        }
+        if let Some(show) = show {
+            if matches!(next, Next::After(_)) {
+                return Ok(next);
+            }
+            next = self.show(show).await?;
+        }
+        Ok(next)
+    }
+
+    async fn settle(&mut self) -> Result<()> {
+        if let Some((say, said)) = self.last.clone() {
+            self.vault.tx_normal(move |tx| says::record(tx, &say, said)).await?;
+            self.last = None;
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, say: Say) -> Result<Next> {
+        let mut out = say.out.clone();
+        if say.repeated {
+            info!(user.id = self.entry.id().0, "a message to Telegram may be a repeat");
+            mark_repeated(&mut out);
+        }
+        if !self.permit(&out, say.class).await {
+            self.last = Some((say, Said::Again { maybe: false }));
+            return Ok(Next::Idle);
+        }
+        let (said, next) = match self.entry.shared.telegram.send(&out).await {
+            Ok(message) => (Said::Sent(message), Next::More),
+            Err(e) => {
+                let maybe = matches!(e, TelegramError::Unreachable(_));
+                match self.judge(&out, e).await? {
+                    Some(next) => (Said::Again { maybe }, next),
+                    None => (Said::Failed, Next::More),
+                }
+            }
+        };
+        if matches!(said, Said::Sent(_)) {
+            self.trouble = 0;
+        }
+        self.last = Some((say, said));
+        if matches!(next, Next::After(_) | Next::Idle) {
+            self.settle().await?;
+        }
+        Ok(next)
+    }
+
+    async fn show(&mut self, show: Show) -> Result<Next> {
+        let stale = show.expires_at.is_some_and(|t| t <= Timestamp::now());
+        if stale {
+            let message = show.message;
+            self.record(show, message).await?;
+            return Ok(Next::More);
+        }
+        if !self.permit(&show.out, show.slot.class()).await {
+            return Ok(Next::Idle);
+        }
+        match self.put_in_place(&show).await {
+            Ok(message) => {
+                self.trouble = 0;
+                self.record(show, Some(message)).await?;
+                Ok(Next::More)
+            }
+            Err(e) => match self.judge(&show.out, e).await? {
+                Some(next) => Ok(next),
+                None => {
+                    let message = show.message;
+                    self.record(show, message).await?;
+                    Ok(Next::More)
+                }
+            },
+        }
+    }
+
+    /// Changes the message that stands in the slot, or puts a new one there.
+    async fn put_in_place(&self, show: &Show) -> std::result::Result<MessageId, TelegramError> {
+        let telegram = &self.entry.shared.telegram;
+        if let Some(message) = show.message {
+            let same_kind = show.picture == matches!(show.out.body, Body::Qr { .. });
+            if same_kind {
+                match telegram.edit(message, &show.out).await {
+                    Ok(()) => return Ok(message),
+                    Err(TelegramError::Gone) => {}
+                    Err(e) => return Err(e),
+                }
+            } else {
+                telegram.delete(show.out.chat, message).await?;
+            }
+        }
+        telegram.send(&show.out).await
+    }
+
+    async fn record(&self, show: Show, message: Option<MessageId>) -> Result<()> {
+        self.vault.tx_normal(move |tx| shows::shown(tx, &show, message)).await
+    }
+
+    /// Waits for a share of Telegram's limits. `false`: the entry stops first.
+    async fn permit(&self, out: &Outgoing, class: Class) -> bool {
+        tokio::select! {
+            () = self.entry.stop.cancelled() => false,
+            () = self.entry.shared.budget.acquire(self.entry.id(), out.chat, class) => true,
+        }
+    }
+
+    /// What a failure means: `Some`: try again then; `None`: never.
+    async fn judge(&mut self, out: &Outgoing, e: TelegramError) -> Result<Option<Next>> {
+        match e {
+            TelegramError::RetryAfter(wait) => {
+                self.entry.shared.budget.pause_chat(out.chat, wait);
+                Ok(Some(Next::After(wait)))
+            }
+            TelegramError::Unreachable(_) => {
+                if self.trouble == 0 {
+                    warn!(user.id = self.entry.id().0, "Telegram is away; what is to be said waits: {e}");
+                }
+                let wait = AWAY.delay(self.trouble, rand::random());
+                self.trouble = self.trouble.saturating_add(1);
+                Ok(Some(Next::After(wait)))
+            }
+            TelegramError::Blocked => {
+                info!(user.id = self.entry.id().0, "the bot is blocked by its user; what is to be said waits");
+                self.vault.tx_normal(|tx| crate::store::flags::set_blocked(tx, true)).await?;
+                self.entry.set_blocked(true);
+                Ok(Some(Next::Idle))
+            }
+            TelegramError::Gone | TelegramError::Refused(_) => {
+                error!(user.id = self.entry.id().0, "Telegram refuses a message for good: {e}");
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Tells that a message may have come before, where there is room to.
+fn mark_repeated(out: &mut Outgoing) {
+    const MARK: &str = "\n\n↻ possibly a repeat";
+    if let Body::Text(text) = &mut out.body
+        && utf16_len(&text.text) + utf16_len(MARK) <= MESSAGE_UNITS
+    {
+        *text = std::mem::take(text).italic(MARK);
+    }
+}

@@ -1,0 +1,319 @@
+//! One step at a time: takes what waits for a person, runs the flow, and commits what follows from it.
+use super::apply::{Applied, Applier};
+use super::entry::UserEntry;
+use super::news::News;
+use super::store::UserDataStore;
+use super::erase;
+use crate::domain::{
+    AccountId, Body, Class, ClientEvent, LoginStep, Outgoing, PhoneNumber, Reason, RichText, Timestamp, UpdateId,
+};
+use crate::flows::{self, Env, Step, account, chat, words};
+use crate::limits::Backoff;
+use crate::store::sends::SendState;
+use crate::store::{Claim, Spooled, StoreError, Vault, VaultError, accounts, flags, inbox, says, sends};
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{debug, error, warn};
+
+/// How many rows are taken from the spool at once.
+const BATCH: usize = 32;
+
+/// Waits between tries when the vault does not work.
+const VAULT_BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(60) };
+
+/// Works until the entry stops.
+pub(super) async fn run(entry: Arc<UserEntry>, users: UserDataStore) {
+    let mut trouble = 0u32;
+    loop {
+        match turn(&entry, &users).await {
+            Ok(Turn::Idle) => {
+                trouble = 0;
+                tokio::select! {
+                    () = entry.stop.cancelled() => return,
+                    () = entry.work.notified() => {}
+                }
+            }
+            Ok(Turn::More) => trouble = 0,
+            Ok(Turn::Erase(until)) => return erase::begin(&entry, &users, until).await,
+            Err(e) => {
+                report(&entry, &e, trouble).await;
+                let wait = VAULT_BACKOFF.delay(trouble, rand::random());
+                trouble = trouble.saturating_add(1);
+                tokio::select! {
+                    () = entry.stop.cancelled() => return,
+                    () = tokio::time::sleep(wait) => {}
+                }
+            }
+        }
+        if entry.stop.is_cancelled() {
+            return;
+        }
+    }
+}
+
+enum Turn {
+    Idle,
+    More,
+    Erase(Option<UpdateId>),
+}
+
+/// The person's rows wait; the operator's log and the person hear of it, once an episode.
+async fn report(entry: &UserEntry, e: &VaultError, trouble: u32) {
+    if trouble == 0 {
+        error!(user.id = entry.id().0, error.code = e.code(), error = ?e, "a user's vault does not work; what is theirs waits");
+    }
+    // A hiccup heals by itself; a person is told when it does not.
+    if trouble == 2 {
+        tell_now(entry, words::vault_broken(e.code())).await;
+    }
+}
+
+/// Tells the person something when their vault cannot hold it.
+async fn tell_now(entry: &UserEntry, text: RichText) {
+    let chat = entry.id().private_chat();
+    let out = Outgoing { chat, body: Body::Text(text), keyboard: Vec::new(), reply_to: None, silent: false };
+    entry.shared.budget.acquire(entry.id(), chat, Class::Answer).await;
+    if let Err(e) = entry.shared.telegram.send(&out).await {
+        warn!(user.id = entry.id().0, "cannot tell a user about trouble: {e}");
+    }
+}
+
+/// One round: all news that wait, then a batch of updates.
+async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore) -> Result<Turn, VaultError> {
+    let spool = &entry.shared.spool;
+    if !entry.shared.vaults.exists(entry.id()) && spool.waiting(entry.id(), 1).await?.is_empty() {
+        return Ok(Turn::Idle);
+    }
+    let vault = entry.vault().await?;
+    if !entry.ready.is_cancelled() {
+        if vault.db().read(flags::erasing).await? {
+            return Ok(Turn::Erase(None));
+        }
+        recover(entry, vault).await?;
+        entry.ready.cancel();
+    }
+    let mut more = false;
+    let news = entry.news.take(BATCH * 4);
+    if !news.is_empty() {
+        more = true;
+        self::news(entry, vault, news).await?;
+    }
+    let rows = spool.waiting(entry.id(), BATCH).await?;
+    let mut done = Vec::with_capacity(rows.len());
+    for row in rows {
+        let update = row.update;
+        let applied = input(entry, vault, row).await?;
+        done.push(update);
+        if after(entry, applied).await {
+            // Its row stays: if the erasing is interrupted before it is noted, the vault's flag takes it up again.
+            return Ok(Turn::Erase(Some(update)));
+        }
+    }
+    if !done.is_empty() {
+        more = true;
+        spool.done(done).await?;
+    }
+    debug!(users = users.len(), "a round is done");
+    Ok(if more { Turn::More } else { Turn::Idle })
+}
+
+/// What follows a commit. `true`: everything of this person is to be erased.
+async fn after(entry: &UserEntry, applied: Applied) -> bool {
+    if let Some(blocked) = applied.blocked {
+        entry.set_blocked(blocked);
+    }
+    for account in applied.links {
+        entry.slots.request_link(account);
+    }
+    if applied.talk {
+        entry.talk.notify_one();
+    }
+    if applied.care {
+        entry.care.notify_one();
+    }
+    if applied.send {
+        entry.slots.sends_wait();
+    }
+    for (callback, text, alert) in applied.presses {
+        let telegram = Arc::clone(&entry.shared.telegram);
+        // At once or never: nobody waits for it and nothing depends on it.
+        entry.shared.tasks.spawn(async move {
+            if let Err(e) = telegram.answer_press(&callback, text.as_deref(), alert).await {
+                debug!("a pressed button could not be answered: {e}");
+            }
+        });
+    }
+    applied.erase
+}
+
+fn env(entry: &UserEntry, now: Timestamp) -> Env {
+    Env { now, message_id: fresh_message_id(), rules: entry.shared.settings.rules.clone() }
+}
+
+/// An id for a message to WhatsApp, of the form that WhatsApp Web gives: `3EB0` and 18 hexadecimal digits.
+fn fresh_message_id() -> String {
+    let random: [u8; 9] = rand::random();
+    random.iter().fold("3EB0".to_owned(), |id, byte| format!("{id}{byte:02X}"))
+}
+
+/// One update: taken, understood, acted on and answered in one commit. One that kills its step twice is set aside.
+async fn input(entry: &UserEntry, vault: &Vault, row: Spooled) -> Result<Applied, VaultError> {
+    let (bot, now) = (entry.shared.spool.bot(), Timestamp::now());
+    loop {
+        match try_input(entry, vault, row.clone()).await {
+            Err(StoreError::Panicked { .. }) => {
+                error!(user.id = entry.id().0, update.id = row.update.0, "a step panicked");
+                let row = row.clone();
+                let dead = vault
+                    .step(now, move |tx, person| {
+                        let dead = inbox::failed(tx, bot, row.update, &row.payload, now)?;
+                        if dead {
+                            let source = format!("dead{bot}:{}", row.update);
+                            Applier { tx, person, source }.apply(Step::default().say(words::dead_letter()))?;
+                        }
+                        Ok(dead)
+                    })
+                    .await?;
+                if dead {
+                    return Ok(Applied { talk: true, ..Applied::default() });
+                }
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+async fn try_input(entry: &UserEntry, vault: &Vault, row: Spooled) -> Result<Applied, StoreError> {
+    let now = Timestamp::now();
+    let (bot, env, reader) = (entry.shared.spool.bot(), env(entry, now), Arc::clone(&entry.shared.reader));
+    vault
+        .step(now, move |tx, person| {
+            if !inbox::take(tx, bot, row.update, now)? {
+                return Ok(Applied::default());
+            }
+            // Understanding it belongs to the step: what cannot survive being read is set aside like what cannot be
+            // acted on.
+            let Some(input) = reader.read(&row.payload) else { return Ok(Applied::default()) };
+            let step = flows::step(&person.context(&input)?, &input, &env);
+            Applier { tx, person, source: format!("u{bot}:{}", row.update) }.apply(step)
+        })
+        .await
+}
+
+/// News of the person's clients, in order. Acks and receipts that follow each other share a commit.
+async fn news(entry: &Arc<UserEntry>, vault: &Vault, news: Vec<News>) -> Result<(), VaultError> {
+    let mut about_messages = Vec::new();
+    for piece in news {
+        if entry.slots.generation(piece.account) != Some(piece.generation) {
+            debug!(user.id = entry.id().0, account.id = piece.account.0, "news of an earlier client are not believed");
+            continue;
+        }
+        match piece.event {
+            ClientEvent::Ack { .. } | ClientEvent::Receipt { .. } => about_messages.push(piece),
+            _ => {
+                message_news(entry, vault, std::mem::take(&mut about_messages)).await?;
+                account_news(entry, vault, piece).await?;
+            }
+        }
+    }
+    message_news(entry, vault, about_messages).await
+}
+
+async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Result<(), VaultError> {
+    let News { account: id, generation, event } = piece;
+    let mut refused = None;
+    if let ClientEvent::Login(LoginStep::Paired { phone }) = &event {
+        refused = claim(entry, id, phone).await?;
+    }
+    if matches!(event, ClientEvent::Ended { .. }) {
+        entry.slots.ended(id, generation);
+        entry.care.notify_one();
+    }
+    if matches!(event, ClientEvent::Online) {
+        entry.slots.set_online(id, true);
+    }
+    if matches!(event, ClientEvent::Offline(_)) {
+        entry.slots.set_online(id, false);
+    }
+    let now = Timestamp::now();
+    let env = env(entry, now);
+    let applied = vault
+        .step(now, move |tx, person| {
+            let Some(number) = accounts::get(tx, id)? else { return Ok(Applied::default()) };
+            let step = match refused {
+                Some(reason) => account::taken(&number, reason),
+                None => account::news(&number, &event, &env),
+            };
+            let source = format!("n{id}.{generation}:{}", now.0);
+            Applier { tx, person, source }.apply(step)
+        })
+        .await?;
+    after(entry, applied).await;
+    Ok(())
+}
+
+/// Claims a number whose possession was just proven. `Some`: it is not this account's to have.
+async fn claim(
+    entry: &UserEntry,
+    account: AccountId,
+    phone: &PhoneNumber,
+) -> Result<Option<Reason>, VaultError> {
+    Ok(match entry.shared.claims.claim(phone, entry.id(), account).await? {
+        Claim::Yours => None,
+        Claim::Taken => Some(Reason::NumberTaken),
+    })
+}
+
+async fn message_news(entry: &Arc<UserEntry>, vault: &Vault, news: Vec<News>) -> Result<(), VaultError> {
+    if news.is_empty() {
+        return Ok(());
+    }
+    let now = Timestamp::now();
+    let applied = vault
+        .step(now, move |tx, person| {
+            let mut applied = Applied::default();
+            let applier = Applier { tx, person, source: String::new() };
+            for piece in news {
+                let (ids, state, reason) = match piece.event {
+                    ClientEvent::Ack { message_id, refused: None } => (vec![message_id], SendState::Sent, None),
+                    ClientEvent::Ack { message_id, refused } => (vec![message_id], SendState::Failed, refused),
+                    ClientEvent::Receipt { message_ids, delivery, .. } => (message_ids, sends::proven(delivery), None),
+                    _ => continue,
+                };
+                for id in ids {
+                    let Some(send) = sends::by_message(tx, piece.account, &id)? else { continue };
+                    if sends::advance(tx, send.id, state, reason)? {
+                        applied.join(applier.apply(Step::default().effect(chat::outcome(&send, state, reason)))?);
+                    }
+                }
+            }
+            Ok(applied)
+        })
+        .await?;
+    after(entry, applied).await;
+    Ok(())
+}
+
+/// After a start: what was under way when the daemon died becomes a fact, or a question to the person.
+async fn recover(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
+    let now = Timestamp::now();
+    let (repeated, applied) = vault
+        .step(now, move |tx, person| {
+            let repeated = says::recover(tx)?;
+            let applier = Applier { tx, person, source: String::new() };
+            let mut applied = Applied::default();
+            for send in sends::recover(tx)? {
+                applied.join(applier.apply(Step::default().effect(chat::outcome(&send, SendState::Unknown, None)))?);
+            }
+            let window = i64::try_from(crate::store::context::QR_WINDOW.as_millis()).unwrap_or(0);
+            accounts::forget_qr(tx, Timestamp(now.0 - window))?;
+            applied.blocked = Some(flags::blocked(tx)?);
+            Ok((repeated, applied))
+        })
+        .await?;
+    if repeated > 0 {
+        warn!(user.id = entry.id().0, repeated, "messages to Telegram may be repeated");
+    }
+    after(entry, applied).await;
+    Ok(())
+}
