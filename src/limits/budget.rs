@@ -4,6 +4,8 @@
 //! wait, one keeps the clock for all and passes that on when it leaves. Must not know what is sent.
 mod line;
 mod pace;
+#[cfg(test)]
+mod tests;
 
 use crate::domain::effect::Class;
 use crate::domain::{ChatId, TelegramId};
@@ -55,24 +57,52 @@ struct State {
 }
 
 impl State {
+    fn new(config: BudgetConfig, now: Instant) -> Self {
+        State {
+            // A tenth may come at once and the rest follows evenly, so that no second ever sees more than it may.
+            bot: Pace::in_any(config.per_second, Duration::from_secs(1), 10, now),
+            chats: Chats::new(config.per_chat_per_second, config.chat_burst, config.per_group_per_minute, now),
+            lines: Lines::default(),
+            clock: None,
+            rings: None,
+        }
+    }
+
+    /// Takes at once where that is nobody else's turn; else takes a place in the line.
+    fn ask(&mut self, user: TelegramId, chat: ChatId, class: Class, now: Instant) -> Option<(Place, Arc<Waiter>)> {
+        let ready = self.chats.ready_at(chat);
+        if self.lines.is_empty() && self.bot.ready_at() <= now && ready <= now {
+            self.bot.take(now);
+            self.chats.take(chat, now);
+            return None;
+        }
+        let waiter = Arc::new(Waiter { granted: AtomicBool::new(false), told: Notify::new() });
+        let place = self.lines.push(user, chat, class, Arc::clone(&waiter), ready);
+        Some((place, waiter))
+    }
+
+    /// Grants the next request, or says when to try again: `Err(None)` when nobody waits.
+    fn grant(&mut self, now: Instant) -> Result<Arc<Waiter>, Option<Instant>> {
+        let ready = self.bot.ready_at();
+        if ready > now && !self.lines.is_empty() {
+            return Err(Some(ready));
+        }
+        let (chat, waiter) = self.lines.next(now, &self.chats)?;
+        self.bot.take(now);
+        self.chats.take(chat, now);
+        waiter.granted.store(true, Ordering::Release);
+        waiter.told.notify_one();
+        if self.clock.as_ref().is_some_and(|clock| Arc::ptr_eq(clock, &waiter)) {
+            self.clock = None;
+        }
+        Ok(waiter)
+    }
+
     /// Grants what can be granted now and sees to it that somebody keeps the clock for the rest.
     fn settle(&mut self, now: Instant) {
         let rings = loop {
-            let ready = self.bot.ready_at();
-            if ready > now && !self.lines.is_empty() {
-                break Some(ready);
-            }
-            match self.lines.next(now, &self.chats) {
-                Ok((chat, waiter)) => {
-                    self.bot.take(now);
-                    self.chats.take(chat, now);
-                    waiter.granted.store(true, Ordering::Release);
-                    waiter.told.notify_one();
-                    if self.clock.as_ref().is_some_and(|clock| Arc::ptr_eq(clock, &waiter)) {
-                        self.clock = None;
-                    }
-                }
-                Err(later) => break later,
+            if let Err(later) = self.grant(now) {
+                break later;
             }
         };
         let sooner = rings.is_some_and(|new| self.rings.is_none_or(|old| new < old));
@@ -103,16 +133,7 @@ impl std::fmt::Debug for Budget {
 impl Budget {
     /// A full budget.
     pub fn new(config: BudgetConfig) -> Self {
-        // A tenth may come at once and the rest follows evenly, so that no second ever sees more than it may.
-        let bot = Pace::in_any(config.per_second, Duration::from_secs(1), 10);
-        let state = State {
-            bot,
-            chats: Chats::new(config.per_chat_per_second, config.chat_burst, config.per_group_per_minute),
-            lines: Lines::default(),
-            clock: None,
-            rings: None,
-        };
-        Budget(Arc::new(Mutex::new(state)))
+        Budget(Arc::new(Mutex::new(State::new(config, Instant::now()))))
     }
 
     /// Waits for the turn of one request of `user` to `chat`. Answers go before forwarded messages before progress, but
@@ -146,18 +167,10 @@ impl Budget {
         }
     }
 
-    /// Takes at once where that is nobody else's turn; else takes a place in the line.
     fn line_up(&self, user: TelegramId, chat: ChatId, class: Class) -> Option<Turn<'_>> {
         let now = Instant::now();
         let mut state = self.lock();
-        if state.lines.is_empty() && state.bot.ready_at() <= now && state.chats.ready_at(chat) <= now {
-            state.bot.take(now);
-            state.chats.take(chat, now);
-            return None;
-        }
-        let waiter = Arc::new(Waiter { granted: AtomicBool::new(false), told: Notify::new() });
-        let ready = state.chats.ready_at(chat);
-        let place = state.lines.push(user, chat, class, Arc::clone(&waiter), ready);
+        let (place, waiter) = state.ask(user, chat, class, now)?;
         state.settle(now);
         drop(state);
         Some(Turn { budget: self, place, waiter, seen: false })
@@ -223,6 +236,3 @@ impl Drop for Turn<'_> {
         state.settle(Instant::now());
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -113,13 +113,8 @@ async fn remove_offline(
         }
     };
     let came = tokio::time::timeout(limit, online.wait_for(|o| o.is_some())).await;
-    let confirmed = match came {
-        Ok(Ok(state)) if *state == Some(true) => {
-            drop(state);
-            client.logout(limit).await
-        }
-        _ => false,
-    };
+    let is_online = matches!(came, Ok(Ok(state)) if *state == Some(true));
+    let confirmed = is_online && client.logout(limit).await;
     client.close(close).await;
     Some(confirmed)
 }
