@@ -48,7 +48,10 @@ impl World {
     fn room(&mut self, user: &Map<String, Value>, spec: Option<&ChatSpec>) -> &mut Chat {
         let own = user.get("id").and_then(Value::as_i64).unwrap_or_default();
         let id = spec.map_or(own, |spec| spec.id);
-        let chat = self.chats.entry(id).or_insert_with(|| Chat::new(id, first_look(id)));
+        let chat = self.chats.entry(id).or_insert_with(|| {
+            self.signals.chats.notify_waiters();
+            Chat::new(id, first_look(id))
+        });
         if let Some(spec) = spec {
             for (name, value) in [("type", &spec.kind), ("title", &spec.title), ("username", &spec.username)] {
                 if let Some(value) = value {

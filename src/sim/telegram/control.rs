@@ -160,9 +160,12 @@ fn many() -> usize {
 
 async fn transcript(State(shared): Control, Query(query): Query<TranscriptQuery>) -> Served {
     let TranscriptQuery { chat, after, wait_ms, limit } = query;
-    let changed = shared.world().chat(chat).map(|chat| Arc::clone(&chat.changed));
-    let Some(changed) = changed else {
-        // Nobody spoke there yet. The first act makes the chat, so there is nothing to wait for before it.
+    let changed = until(&shared, &shared.signals.chats, wait_ms, |world| {
+        let changed = world.chat(chat).map(|chat| Arc::clone(&chat.changed));
+        (changed.is_some(), changed)
+    });
+    let Some(changed) = changed.await else {
+        // Nobody spoke there, so there is nothing to read.
         let cursor = shared.world().cursor();
         return give(&Transcript { messages: Vec::new(), cursor, status: "unknown".into() });
     };

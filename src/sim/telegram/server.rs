@@ -143,8 +143,13 @@ async fn poll(shared: &Shared, params: &Params) -> Polled {
             if world.faults.outage {
                 return Polled::Cut;
             }
-            if world.queue.generation != generation {
-                let text = "terminated by other getUpdates request; make sure that only one bot instance is running";
+            let overtaken = world.queue.generation != generation;
+            if overtaken || world.queue.webhook.is_some() {
+                let text = if overtaken {
+                    "terminated by other getUpdates request; make sure that only one bot instance is running"
+                } else {
+                    "terminated by setWebhook request"
+                };
                 let refusal = Refusal::conflict(text);
                 *world.calls.refused.entry(refusal.code).or_default() += 1;
                 return Polled::Answer(Err(refusal));

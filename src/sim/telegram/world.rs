@@ -38,6 +38,8 @@ pub(super) struct Signals {
     pub(super) calls: Notify,
     /// A press was answered.
     pub(super) answers: Notify,
+    /// A chat came to be.
+    pub(super) chats: Notify,
     /// A measured update moved on.
     pub(super) load: Notify,
 }

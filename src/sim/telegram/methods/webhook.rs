@@ -34,6 +34,8 @@ pub(super) fn set(world: &mut World, params: &Params) -> Answer {
     }
     let connections = params.integer("max_connections").unwrap_or(40).clamp(1, 100);
     world.queue.webhook = Some(json!({ "url": url, "max_connections": connections }));
+    // A waiting poll ends now.
+    world.signals.poll.notify_waiters();
     Ok(Value::Bool(true))
 }
 
