@@ -31,8 +31,28 @@ const UPLOAD_LIMIT: usize = 52 * 1024 * 1024;
 
 /// Everything under one address: `/bot…`, `/file/bot…`, `/control/…`.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
-    let bot = Router::new().fallback(answer).layer(DefaultBodyLimit::max(UPLOAD_LIMIT)).with_state(Arc::clone(&shared));
-    Router::new().nest("/control", control::router(shared)).fallback_service(bot)
+    let bot = Router::new().fallback(answer).with_state(Arc::clone(&shared));
+    let all = Router::new().nest("/control", control::router(shared)).fallback_service(bot);
+    all.layer(DefaultBodyLimit::max(UPLOAD_LIMIT))
+}
+
+/// The path without percent signs: libraries differ in which letters of token and file path they escape.
+fn decoded(path: &str) -> String {
+    let mut pieces = path.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        match piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&piece.as_bytes()[2..]);
+            }
+            None => {
+                bytes.push(b'%');
+                bytes.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Ends the connection without an answer.
@@ -44,7 +64,7 @@ fn cut(shared: &Shared, line: &Line) -> Response {
 }
 
 async fn answer(State(shared): State<Arc<Shared>>, ConnectInfo(line): ConnectInfo<Line>, request: Request) -> Response {
-    let path = request.uri().path().replace("%3A", ":").replace("%3a", ":");
+    let path = decoded(request.uri().path());
     if let Some(rest) = path.strip_prefix("/file/bot") {
         return download(&shared, &line, rest);
     }
