@@ -1,1 +1,7 @@
-//! (see DESIGN)
+//! How often and how fast: quotas, waits, and the one budget that everybody shares towards Telegram.
+//!
+//! Nothing here knows who asks or why.
+pub mod backoff;
+pub mod window;
+
+pub use backoff::Backoff;

@@ -1,5 +1,5 @@
 //! What `users/` needs of Telegram, and nothing more. `telegram/` implements it.
-use crate::domain::{ChatId, Input, MessageId, Outgoing};
+use crate::domain::{ChatId, Input, MessageId, Outgoing, TelegramId};
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -55,4 +55,11 @@ pub trait Telegram: Send + Sync + 'static {
 pub trait ReadUpdate: Send + Sync + 'static {
     /// What the person did, from the update's JSON.
     fn read(&self, payload: &str) -> Option<Input>;
+}
+
+/// Hears that something waits for a person.
+pub trait Route: Send + Sync + 'static {
+    /// Rows of this person lie in the spool. Must not block and must not wait: it is called on the way in of everybody's
+    /// updates. One call may stand for several rows, and a call may come when nothing waits any more.
+    fn arrived(&self, user: TelegramId);
 }
