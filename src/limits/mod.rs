@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows who asks or why.
 pub mod backoff;
+pub mod budget;
 pub mod window;
 
 pub use backoff::Backoff;
+pub use budget::{Budget, BudgetConfig};

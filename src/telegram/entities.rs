@@ -40,8 +40,7 @@ mod tests {
     #[test]
     fn units_are_telegrams() {
         let text = RichText::plain("😀 ").bold("né").push(" ").code("*x*");
-        let expected =
-            [Entity { kind: "bold", offset: 3, length: 2 }, Entity { kind: "code", offset: 6, length: 3 }];
+        let expected = [Entity { kind: "bold", offset: 3, length: 2 }, Entity { kind: "code", offset: 6, length: 3 }];
         assert_eq!(entities(&text), expected);
     }
 

@@ -74,9 +74,7 @@ mod tests {
             for x in 0..side {
                 let (mx, my) = ((x / SCALE).checked_sub(QUIET), (y / SCALE).checked_sub(QUIET));
                 let expected = match (mx, my) {
-                    (Some(mx), Some(my)) if mx < code.width() && my < code.width() => {
-                        code[(mx, my)] == Color::Dark
-                    }
+                    (Some(mx), Some(my)) if mx < code.width() && my < code.width() => code[(mx, my)] == Color::Dark,
                     _ => false,
                 };
                 assert_eq!(dark(x, y), expected, "{x},{y}");

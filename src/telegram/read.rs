@@ -180,7 +180,10 @@ fn has_unknown_content(message: &Value) -> bool {
 }
 
 enum Found {
-    Command { name: String, rest: String },
+    Command {
+        name: String,
+        rest: String,
+    },
     /// A command that names another bot.
     OtherBots,
     Text,
@@ -243,7 +246,8 @@ mod tests {
         is_command("/link@sekatbot now", ("link", "now"));
         is_command("/erase\nmy things", ("erase", "my things"));
         assert!(text("/start@OtherBot").is_none());
-        for plain in ["/", "/home/me", "/ start", "/näme", "hi /start", "//", "/a@b c@", &format!("/{}", "a".repeat(33))]
+        for plain in
+            ["/", "/home/me", "/ start", "/näme", "hi /start", "//", "/a@b c@", &format!("/{}", "a".repeat(33))]
         {
             let input = text(plain);
             let other_bot = plain.starts_with("/a@b");

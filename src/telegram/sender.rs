@@ -91,7 +91,9 @@ impl Telegram for Sender {
         fields.insert("message_id".into(), message.0.into());
         match self.api.call::<Value>("deleteMessage", &fields).await {
             Ok(_) => Ok(()),
-            Err(ApiError::Refused { description, .. }) if says(&description, &["message to delete not found"]) => Ok(()),
+            Err(ApiError::Refused { description, .. }) if says(&description, &["message to delete not found"]) => {
+                Ok(())
+            }
             Err(error) => Err(fate(error)),
         }
     }
