@@ -1,1 +1,17 @@
-//! (see DESIGN)
+//! Telegram's Bot API: what comes in is committed and routed, what goes out is sent once and its fate is told.
+//!
+//! The only home of teloxide. It decides nothing: it neither knows what an update means nor which user may do what.
+pub mod api;
+pub mod dispatcher;
+pub mod entities;
+pub mod listener;
+pub mod owner;
+pub mod poll;
+pub mod qr;
+pub mod read;
+pub mod sender;
+
+pub use api::{Api, ApiConfig, ApiError, Me};
+pub use poll::{PollConfig, PollStats, Poller};
+pub use read::Reader;
+pub use sender::Sender;
