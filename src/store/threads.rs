@@ -194,15 +194,43 @@ struct Threads {
     joins: Mutex<Vec<JoinHandle<()>>>,
 }
 
-impl Drop for Threads {
-    fn drop(&mut self) {
-        // Never joins: the last clone may be dropped by a job, on one of these very threads.
+impl Threads {
+    /// Ends the threads after what is queued, and waits for that; not when one of them asks, which cannot wait for
+    /// itself.
+    fn finish(&self) {
         self.shared.begin_stop();
+        let joins = std::mem::take(&mut *self.joins.lock().unwrap_or_else(PoisonError::into_inner));
+        let asking = std::thread::current().id();
+        if joins.iter().any(|join| join.thread().id() == asking) {
+            return;
+        }
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        let mut queue = self.shared.lock();
+        while queue.stats.threads > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let QueueStats { queued, running, .. } = queue.stats;
+                tracing::error!(error.code = "db-closed", queued, running, "database threads did not end in time");
+                return;
+            }
+            queue = self.shared.ended.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(queue);
+        for join in joins {
+            // Jobs cannot unwind through a thread, so it ends without a panic.
+            drop(join.join());
+        }
     }
 }
 
-/// The database threads. A clone is another reference to the same threads; when the last one goes they finish what is
-/// queued and end.
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// The database threads. A clone is another reference to the same threads; dropping the last one stops them as
+/// [`stop`](Self::stop) does.
 #[derive(Clone)]
 pub struct DbThreads(Arc<Threads>);
 
@@ -272,30 +300,10 @@ impl DbThreads {
     }
 
     /// Takes no more jobs, finishes what is queued, and joins the threads; gives up after 20 s. Blocks: call it from the
-    /// last step of a shutdown, never from a job.
+    /// last step of a shutdown. No process may end without it: OpenSSL frees what SQLCipher needs when the process exits,
+    /// and a thread that closes a file at that moment crashes (seen).
     pub fn stop(&self) {
-        let shared = &self.0.shared;
-        shared.begin_stop();
-        let deadline = Instant::now() + STOP_TIMEOUT;
-        let mut queue = shared.lock();
-        while queue.stats.threads > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                tracing::error!(
-                    error.code = "db-closed",
-                    queued = queue.stats.queued,
-                    running = queue.stats.running,
-                    "database threads did not end in time"
-                );
-                return;
-            }
-            queue = shared.ended.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        drop(queue);
-        for join in std::mem::take(&mut *self.0.joins.lock().unwrap_or_else(PoisonError::into_inner)) {
-            // Jobs cannot unwind through a thread, so it ends without a panic.
-            drop(join.join());
-        }
+        self.0.finish();
     }
 
     /// What waits and what runs.

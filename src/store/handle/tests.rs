@@ -174,9 +174,14 @@ async fn a_fence_holds_for_every_clone_and_for_what_was_already_queued() {
     let handle = bench.handle();
     add(&handle, "one").await.unwrap();
     let (open, gate) = mpsc::channel::<()>();
+    let (begun, started) = mpsc::channel();
     let running = handle.clone();
-    let mut running = Box::pin(running.read(move |_| Ok(gate.recv().is_ok())));
+    let mut running = Box::pin(running.read(move |_| {
+        begun.send(()).unwrap();
+        Ok(gate.recv().is_ok())
+    }));
     assert!(futures_util::poll!(&mut running).is_pending());
+    started.recv().unwrap();
     let clone = handle.clone();
     let mut queued = Box::pin(add(&clone, "late"));
     assert!(futures_util::poll!(&mut queued).is_pending());
