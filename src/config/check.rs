@@ -87,8 +87,7 @@ fn whatsapp(config: &Config, report: &mut impl FnMut(&'static str, String)) {
             report(key, "must be longer than 0".to_owned());
         }
     }
-    for (key, value) in
-        [("whatsapp.qr_per_hour", whatsapp.qr_per_hour), ("whatsapp.max_numbers", whatsapp.max_numbers)]
+    for (key, value) in [("whatsapp.qr_per_hour", whatsapp.qr_per_hour), ("whatsapp.max_numbers", whatsapp.max_numbers)]
     {
         if value == 0 {
             report(key, "must be at least 1, or nobody could link a number".to_owned());
@@ -125,7 +124,10 @@ fn rest(config: &Config, report: &mut impl FnMut(&'static str, String)) {
 fn plain_url(text: &str, schemes: &[&str]) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|e| format!("is no address: {e}"))?;
     if !schemes.contains(&url.scheme()) {
-        return Err(format!("must begin with {}", schemes.iter().map(|s| format!("{s}://")).collect::<Vec<_>>().join(" or ")));
+        return Err(format!(
+            "must begin with {}",
+            schemes.iter().map(|s| format!("{s}://")).collect::<Vec<_>>().join(" or ")
+        ));
     }
     if url.host_str().is_none() || !url.username().is_empty() || url.password().is_some() {
         return Err("must be a server's address, without a user or password".to_owned());

@@ -3,8 +3,6 @@
 //! Owns the one list that files, variables, messages, `--help` and `sekat.example.toml` are held against. It must not read
 //! anything itself.
 
-use std::fmt::Write as _;
-
 use toml::de::DeValue;
 
 use super::Config;
@@ -117,8 +115,7 @@ pub fn reference() -> String {
     let mut text = String::new();
     for key in all() {
         let default = (key.show)(&defaults).map_or_else(|| "not set".to_owned(), |value| value);
-        // Writing to a string cannot fail.
-        drop(writeln!(text, "  {:<37} {} ({default})", key.variable(), key.about));
+        text.push_str(&format!("  {:<37} {} ({default})\n", key.variable(), key.about));
     }
     text
 }

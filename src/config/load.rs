@@ -111,7 +111,8 @@ impl Loader {
         let mut entries: Vec<_> = table.iter().collect();
         entries.sort_by_key(|(name, _)| name.span().start);
         for (name, value) in entries {
-            let key = if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
+            let key =
+                if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
             let place = Place::File { path: path.to_owned(), line: Some(line_of(text, name.span().start)) };
             self.entry(path, text, place, &key, value);
         }

@@ -54,7 +54,10 @@ fn an_unknown_key_is_refused_with_its_line_and_the_nearest_key() {
     );
     assert_eq!(problems("[data]\nttl = \"5m\"\n"), ["sekat.toml:2: unknown key data.ttl; did you mean session.ttl?"]);
     assert_eq!(problems("ttl = \"5m\"\n"), ["sekat.toml:1: unknown key ttl; did you mean session.ttl?"]);
-    assert_eq!(problems("[whatsapp.wbe]\n"), ["sekat.toml:1: unknown section [whatsapp.wbe]; did you mean [whatsapp.web]?"]);
+    assert_eq!(
+        problems("[whatsapp.wbe]\n"),
+        ["sekat.toml:1: unknown section [whatsapp.wbe]; did you mean [whatsapp.web]?"]
+    );
     assert_eq!(problems("[log]\nqqqq = 1\n"), ["sekat.toml:2: unknown key log.qqqq; sekat.example.toml lists all"]);
 }
 
@@ -68,7 +71,10 @@ fn an_ill_typed_key_is_refused_with_what_it_expects() {
             "sekat.toml:6: log.level: expects \"error\", \"warn\", \"info\", \"debug\" or \"trace\", got \"loud\"",
         ]
     );
-    assert_eq!(problems("session = 5"), ["sekat.toml:1: session: is a section: write it as [name], with its keys below"]);
+    assert_eq!(
+        problems("session = 5"),
+        ["sekat.toml:1: session: is a section: write it as [name], with its keys below"]
+    );
     assert_eq!(problems("[store]\nthreads = -1").len(), 1);
 }
 
@@ -120,7 +126,8 @@ fn values_that_make_no_sense_are_refused_in_words() {
 fn variables_win_over_the_file_and_their_typos_are_refused() {
     let file = "[session]\nttl = \"5m\"\n";
     let config =
-        with_env(file, &[("SEKAT_SESSION__TTL", "90s"), ("SEKAT_ACCESS__ALLOW", "7, 8"), ("SEKAT_CONFIG", "x")]).unwrap();
+        with_env(file, &[("SEKAT_SESSION__TTL", "90s"), ("SEKAT_ACCESS__ALLOW", "7, 8"), ("SEKAT_CONFIG", "x")])
+            .unwrap();
     assert_eq!(config.session.ttl, Duration::from_secs(90));
     assert!(config.access.admits(8) && !config.access.admits(9));
     let told = with_env("", &[("SEKAT_TELEGRAM__TOKENFILE", "x"), ("SEKAT_STORE__THREADS", "many")]).unwrap_err();
@@ -178,7 +185,8 @@ fn the_example_file_lists_every_key_with_its_default() {
         assert!(listed.contains(&key.path.to_owned()), "{} must stand in the example", key.path);
     }
     assert_eq!(active.len() + optional.len(), keys::all().len(), "the example lists nothing else");
-    let all = example.lines().map(|l| l.strip_prefix('#').filter(|l| !l.starts_with(' ') && !l.is_empty()).unwrap_or(l));
+    let all =
+        example.lines().map(|l| l.strip_prefix('#').filter(|l| !l.starts_with(' ') && !l.is_empty()).unwrap_or(l));
     let text = all.filter(|line| !line.starts_with("token_file")).collect::<Vec<_>>().join("\n");
     load(&text).unwrap_or_else(|e| panic!("uncommented, it must still be valid: {e}"));
 }

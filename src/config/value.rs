@@ -118,8 +118,7 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
-const DURATION_UNITS: [(&str, u64); 5] =
-    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const DURATION_UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 impl Field for Duration {
     const EXPECTS: &'static str = "a duration such as \"500ms\", \"30s\", \"5m\" or \"2h\"";
