@@ -1,4 +1,5 @@
 //! The command line as a person, a script and systemd meet it: the built binary, its words and its exit codes.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, and its own helpers do so too")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
