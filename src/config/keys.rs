@@ -114,7 +114,7 @@ pub fn reference() -> String {
     let defaults = Config::default();
     let mut text = String::new();
     for key in all() {
-        let default = (key.show)(&defaults).map_or_else(|| "not set".to_owned(), |value| value);
+        let default = (key.show)(&defaults).unwrap_or_else(|| "not set".to_owned());
         text.push_str(&format!("  {:<37} {} ({default})\n", key.variable(), key.about));
     }
     text
