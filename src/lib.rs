@@ -10,6 +10,7 @@ pub mod domain;
 pub mod flows;
 pub mod lifecycle;
 pub mod limits;
+pub mod logging;
 #[cfg(feature = "demo")]
 pub mod sim;
 pub mod store;

@@ -1,1 +1,260 @@
-//! (see DESIGN)
+//! What was this daemon told to do?
+//!
+//! Three places are read, each over the one before: built-in defaults, `sekat.toml`, `SEKAT_*` variables. Secrets come
+//! from a file or a systemd credential. A key that is not known or of the wrong type is refused with its place and the
+//! nearest key that exists: a typo never silently means "default".
+//!
+//! Owns no state. It must not act on what it reads, and never prints a secret.
+
+mod check;
+mod error;
+mod keys;
+mod load;
+mod secret;
+mod value;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use error::{ConfigError, Place, Problem};
+pub use keys::reference;
+pub use load::{Sources, TOKEN_CREDENTIAL};
+pub use secret::Secret;
+pub use value::{AccessMode, LogFormat, LogLevel, Size};
+
+/// The whole configuration, checked.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// The bot.
+    pub telegram: Telegram,
+    /// Who may use it.
+    pub access: Access,
+    /// The vaults.
+    pub data: Data,
+    /// The session files.
+    pub sessions: Sessions,
+    /// The master key.
+    pub keys: Keys,
+    /// The numbers.
+    pub whatsapp: WhatsApp,
+    /// The databases.
+    pub store: Store,
+    /// The conversation on screen.
+    pub session: Session,
+    /// How much one person may use.
+    pub limits: Limits,
+    /// The log.
+    pub log: Log,
+}
+
+/// `[telegram]`
+#[derive(Debug, Clone)]
+pub struct Telegram {
+    /// Base address of the Bot API server.
+    pub api_url: String,
+    /// The bot's token, wherever it came from.
+    pub token: Option<Secret>,
+    /// The file that holds the token.
+    pub token_file: Option<PathBuf>,
+    /// How long one `getUpdates` waits. Below 17 s, at which the HTTP client gives up.
+    pub poll_timeout: Duration,
+    /// Messages a second, all chats together.
+    pub rate_per_second: u32,
+    /// Messages a second into one chat.
+    pub chat_per_second: u32,
+    /// Messages a minute into one group.
+    pub group_per_minute: u32,
+}
+
+/// `[access]`
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// Whether the allow list counts.
+    pub mode: AccessMode,
+    /// Telegram ids that may use the bot.
+    pub allow: Vec<i64>,
+    /// The operator's own Telegram id; always admitted.
+    pub owner: Option<i64>,
+}
+
+impl Access {
+    /// Whether this Telegram id may use the bot.
+    #[must_use]
+    pub fn admits(&self, telegram_id: i64) -> bool {
+        self.mode == AccessMode::Open || self.owner == Some(telegram_id) || self.allow.contains(&telegram_id)
+    }
+}
+
+/// `[data]`
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// The folder of the vaults.
+    pub dir: PathBuf,
+}
+
+/// `[sessions]`
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    /// The folder of the session files.
+    pub dir: PathBuf,
+}
+
+/// `[keys]`
+#[derive(Debug, Clone, Default)]
+pub struct Keys {
+    /// Where the master key lies, if not in a credential or the data folder.
+    pub master_key_file: Option<PathBuf>,
+}
+
+/// `[whatsapp]`
+#[derive(Debug, Clone)]
+pub struct WhatsApp {
+    /// How long a client may take to close before it is aborted.
+    pub close_timeout: Duration,
+    /// How long all of them together may take when the daemon stops.
+    pub shutdown_timeout: Duration,
+    /// The pause between two numbers that connect at start.
+    pub reconnect_stagger: Duration,
+    /// QR logins one user may start in an hour.
+    pub qr_per_hour: u32,
+    /// Numbers one user may link.
+    pub max_numbers: u32,
+    /// How long one send may take before its outcome is unknown.
+    pub send_timeout: Duration,
+    /// The native client.
+    pub web: WhatsAppWeb,
+}
+
+/// `[whatsapp.web]`
+#[derive(Debug, Clone)]
+pub struct WhatsAppWeb {
+    /// The server's WebSocket address.
+    pub endpoint: String,
+    /// The client version to claim, in place of asking for the current one.
+    pub version: Option<String>,
+}
+
+/// `[store]`
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// Threads that do database work.
+    pub threads: u32,
+    /// An unused database handle is closed after this.
+    pub idle_close: Duration,
+}
+
+/// `[session]`
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// An idle conversation is parked after this.
+    pub ttl: Duration,
+    /// How often idle ones are looked for.
+    pub sweep: Duration,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Updates of one user that may wait.
+    pub inbox_rows: u32,
+    /// Effects of one user that may wait.
+    pub outbox_rows: u32,
+    /// `sekat doctor` warns when less than this is free on the data folder's disk.
+    pub disk_reserve: Size,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Default)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// The least important line that is written.
+    pub level: LogLevel,
+}
+
+impl Default for Telegram {
+    fn default() -> Self {
+        Self {
+            api_url: "https://api.telegram.org".to_owned(),
+            token: None,
+            token_file: None,
+            poll_timeout: Duration::from_secs(10),
+            // What Telegram's own FAQ for bots says: 30 a second in all, 1 a second into a chat, 20 a minute into a group.
+            rate_per_second: 30,
+            chat_per_second: 1,
+            group_per_minute: 20,
+        }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("data") }
+    }
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("sessions") }
+    }
+}
+
+impl Default for WhatsApp {
+    fn default() -> Self {
+        Self {
+            close_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(10),
+            reconnect_stagger: Duration::from_millis(50),
+            qr_per_hour: 5,
+            max_numbers: 10,
+            send_timeout: Duration::from_secs(30),
+            web: WhatsAppWeb::default(),
+        }
+    }
+}
+
+impl Default for WhatsAppWeb {
+    fn default() -> Self {
+        Self { endpoint: "wss://web.whatsapp.com/ws/chat".to_owned(), version: None }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { threads: 4, idle_close: Duration::from_secs(60) }
+    }
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self { ttl: Duration::from_secs(300), sweep: Duration::from_secs(60) }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { inbox_rows: 1_000, outbox_rows: 5_000, disk_reserve: Size(200_000_000) }
+    }
+}
+
+impl Config {
+    /// The bot's token.
+    ///
+    /// # Errors
+    /// When none was given anywhere; says where to put it.
+    pub fn token(&self) -> Result<&Secret, ConfigError> {
+        self.telegram.token.as_ref().ok_or_else(|| {
+            ConfigError::one(
+                Place::Nowhere,
+                "telegram.token_file",
+                format!(
+                    "no bot token: ask @BotFather for one, put it into a file that only you can read, and name that \
+                     file here (or give it as the systemd credential {TOKEN_CREDENTIAL}, or as SEKAT_TELEGRAM__TOKEN)"
+                ),
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use disk::{TEMP_MARK, write_private};
 pub use master::{CREDENTIAL_NAME, KeyOrigin, KeySource, MasterKey};
-pub use rotate::{RotateReport, end_rotation, pending_rotation, rotate};
+pub use rotate::{RotateReport, end_rotation, finish_rotation, pending_rotation, rotate};
 pub use user::{DataKey, StoreKey};
 
 use crate::store::seal::SealError;

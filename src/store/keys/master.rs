@@ -166,6 +166,12 @@ impl MasterKey {
         seal::derive(&self.key, &["master", label])
     }
 
+    /// The other key of a rotation that has not ended.
+    #[must_use]
+    pub fn partner(&self) -> Option<Self> {
+        self.partner.as_ref().map(|(id, key)| Self { key: key.clone(), id: *id, partner: None })
+    }
+
     pub(super) fn key_id(&self) -> KeyId {
         self.id
     }

@@ -57,12 +57,33 @@ pub fn pending_rotation(data_dir: &Path) -> Result<Option<(String, String)>, Key
     Ok(bridge(data_dir)?.map(|b| (wrap::hex(&b.old_id), wrap::hex(&b.new_id))))
 }
 
+/// Ends a rotation that was cut off after the new master key had taken the old one's place; `None` when there is nothing to
+/// end, or `master` is still the old key.
+///
+/// # Errors
+/// As [`rotate`].
+pub fn finish_rotation(data_dir: &Path, master: &MasterKey) -> Result<Option<RotateReport>, KeyError> {
+    let Some(bridge) = bridge(data_dir)? else { return Ok(None) };
+    let Some(old) = master.partner().filter(|_| master.key_id() == bridge.new_id) else { return Ok(None) };
+    let report = rotate(data_dir, &old, master)?;
+    end_rotation(data_dir)?;
+    Ok(Some(report))
+}
+
 /// Removes the bridge: from here on only the new master key opens anything. Success when it is gone already.
 ///
 /// # Errors
 /// [`KeyError::Io`].
 pub fn end_rotation(data_dir: &Path) -> Result<(), KeyError> {
-    disk::destroy(&data_dir.join(BRIDGE))
+    let bridge = data_dir.join(BRIDGE);
+    let doomed = data_dir.join(format!("{BRIDGE}{}end", disk::TEMP_MARK));
+    // Out of the way first: overwritten in place, a bridge cut off half-way would be a damaged one.
+    match fs::rename(&bridge, &doomed) {
+        Ok(()) => disk::sync_parent(&bridge)?,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(KeyError::io("remove", &bridge)(e)),
+    }
+    disk::destroy(&doomed)
 }
 
 /// The other key of a rotation under way, when `master` is one of its two.

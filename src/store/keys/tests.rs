@@ -239,3 +239,23 @@ fn a_rotation_names_what_was_unreadable_and_does_the_rest() {
     let report = rotate(dir.path(), &old, &MasterKey::generate().unwrap()).unwrap();
     assert_eq!(report, RotateReport { rewrapped: 1, already: 0, unreadable: vec![(bad, "key-damaged")] });
 }
+
+#[test]
+fn a_rotation_ends_by_itself_once_the_new_key_is_in_place() {
+    let (dir, old) = here();
+    let (path, key) = user(&dir, &old, 5);
+    let new = MasterKey::generate().unwrap();
+    rotate(dir.path(), &old, &new).unwrap();
+    let (still_old, _) = MasterKey::load_or_create(&KeySource::default(), dir.path()).unwrap();
+    assert_eq!(finish_rotation(dir.path(), &still_old).unwrap(), None);
+    // An older daemon ran in between and made a user under the old key.
+    let (later, _) = user(&dir, &still_old, 6);
+    fs::remove_file(dir.path().join("master.key")).unwrap();
+    new.write_new(&dir.path().join("master.key")).unwrap();
+    let (now_new, _) = MasterKey::load_or_create(&KeySource::default(), dir.path()).unwrap();
+    let report = finish_rotation(dir.path(), &now_new).unwrap().unwrap();
+    assert_eq!((report.rewrapped, report.already), (1, 1));
+    assert_eq!(pending_rotation(dir.path()).unwrap(), None);
+    assert_eq!(DataKey::load(&new, &path, 5).unwrap().derive("a"), key.derive("a"));
+    assert!(DataKey::load(&new, &later, 6).is_ok());
+}

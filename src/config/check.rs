@@ -1,0 +1,145 @@
+//! Does a value of the right type also make sense?
+//!
+//! Owns the rules. It must not read files or repeat secrets.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::{Config, Secret};
+
+/// Ids that many people share: Telegram's own account, anonymous admins, channels posting in groups.
+const SHARED_IDS: [i64; 3] = [777_000, 1_087_968_824, 136_817_688];
+
+/// Tells `report` each key whose value makes no sense, and why.
+pub(super) fn check(config: &Config, mut report: impl FnMut(&'static str, String)) {
+    telegram(config, &mut report);
+    access(config, &mut report);
+    whatsapp(config, &mut report);
+    rest(config, &mut report);
+}
+
+fn telegram(config: &Config, report: &mut impl FnMut(&'static str, String)) {
+    let telegram = &config.telegram;
+    if let Err(why) = plain_url(&telegram.api_url, &["https", "http"]) {
+        report("telegram.api_url", why);
+    }
+    if telegram.token.as_ref().is_some_and(|token| !token_has_shape(token)) {
+        report("telegram.token", "is no bot token: @BotFather's have the form 123456789:AbC-…".to_owned());
+    }
+    // teloxide's HTTP client gives up after 17 s; a poll that waits longer would look like an outage.
+    if telegram.poll_timeout < Duration::from_secs(1) || telegram.poll_timeout >= Duration::from_secs(17) {
+        report("telegram.poll_timeout", "must be at least 1s and below 17s".to_owned());
+    }
+    for (key, value) in [
+        ("telegram.rate_per_second", telegram.rate_per_second),
+        ("telegram.chat_per_second", telegram.chat_per_second),
+        ("telegram.group_per_minute", telegram.group_per_minute),
+    ] {
+        if value == 0 {
+            report(key, "must be at least 1, or nothing would ever be sent".to_owned());
+        }
+    }
+}
+
+fn token_has_shape(token: &Secret) -> bool {
+    token.expose().split_once(':').is_some_and(|(bot, key)| {
+        !bot.is_empty()
+            && bot.bytes().all(|b| b.is_ascii_digit())
+            && key.len() >= 3
+            && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    })
+}
+
+fn access(config: &Config, report: &mut impl FnMut(&'static str, String)) {
+    let named = config.access.allow.iter().map(|id| ("access.allow", *id));
+    for (key, id) in named.chain(config.access.owner.map(|id| ("access.owner", id))) {
+        if id <= 0 {
+            report(key, format!("{id} is no person's id: those are above 0 (groups and channels are below)"));
+        } else if SHARED_IDS.contains(&id) {
+            report(key, format!("{id} is an account that many people share; a person's own id is needed"));
+        }
+    }
+}
+
+fn whatsapp(config: &Config, report: &mut impl FnMut(&'static str, String)) {
+    let whatsapp = &config.whatsapp;
+    match plain_url(&whatsapp.web.endpoint, &["wss", "ws"]) {
+        Err(why) => report("whatsapp.web.endpoint", why),
+        Ok(url) if url.scheme() == "ws" && !is_loopback(&url) => {
+            report("whatsapp.web.endpoint", "ws:// is only for this machine (127.0.0.1); use wss://".to_owned());
+        }
+        Ok(_) => {}
+    }
+    if let Some(version) = &whatsapp.web.version {
+        let parts: Vec<_> = version.split('.').map(str::parse::<u32>).collect();
+        if parts.len() != 3 || parts.iter().any(Result::is_err) {
+            report("whatsapp.web.version", "must be three numbers such as \"2.3000.1023868176\"".to_owned());
+        }
+    }
+    for (key, value) in [
+        ("whatsapp.close_timeout", whatsapp.close_timeout),
+        ("whatsapp.shutdown_timeout", whatsapp.shutdown_timeout),
+        ("whatsapp.send_timeout", whatsapp.send_timeout),
+    ] {
+        if value.is_zero() {
+            report(key, "must be longer than 0".to_owned());
+        }
+    }
+    for (key, value) in [("whatsapp.qr_per_hour", whatsapp.qr_per_hour), ("whatsapp.max_numbers", whatsapp.max_numbers)]
+    {
+        if value == 0 {
+            report(key, "must be at least 1, or nobody could link a number".to_owned());
+        }
+    }
+}
+
+fn rest(config: &Config, report: &mut impl FnMut(&'static str, String)) {
+    if config.data.dir == config.sessions.dir {
+        report("sessions.dir", "must be another folder than data.dir".to_owned());
+    }
+    if !(1..=64).contains(&config.store.threads) {
+        report("store.threads", "must be between 1 and 64".to_owned());
+    }
+    for (key, value) in [
+        ("store.idle_close", config.store.idle_close),
+        ("session.ttl", config.session.ttl),
+        ("session.sweep", config.session.sweep),
+    ] {
+        if value.is_zero() {
+            report(key, "must be longer than 0".to_owned());
+        }
+    }
+    for (key, value) in
+        [("limits.inbox_rows", config.limits.inbox_rows), ("limits.outbox_rows", config.limits.outbox_rows)]
+    {
+        if value == 0 {
+            report(key, "must be at least 1".to_owned());
+        }
+    }
+}
+
+/// An address without user, password, query or fragment: those would end up in places where addresses are shown.
+fn plain_url(text: &str, schemes: &[&str]) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|e| format!("is no address: {e}"))?;
+    if !schemes.contains(&url.scheme()) {
+        return Err(format!(
+            "must begin with {}",
+            schemes.iter().map(|s| format!("{s}://")).collect::<Vec<_>>().join(" or ")
+        ));
+    }
+    if url.host_str().is_none() || !url.username().is_empty() || url.password().is_some() {
+        return Err("must be a server's address, without a user or password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must not have a ? or # part".to_owned());
+    }
+    Ok(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || literal.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

@@ -1,0 +1,121 @@
+//! Which keys are there?
+//!
+//! Owns the one list that files, variables, messages, `--help` and `sekat.example.toml` are held against. It must not read
+//! anything itself.
+
+use toml::de::DeValue;
+
+use super::Config;
+use super::value::Field;
+
+/// One key.
+pub(super) struct Key {
+    /// Its dotted path.
+    pub path: &'static str,
+    /// One line on what it is for.
+    pub about: &'static str,
+    /// What to write.
+    pub expects: &'static str,
+    /// Whether its value must never be repeated.
+    pub secret: bool,
+    /// Sets it from the file; `false` when ill-typed.
+    pub set_toml: fn(&mut Config, &DeValue<'_>) -> bool,
+    /// Sets it from text; `false` when ill-typed.
+    pub set_text: fn(&mut Config, &str) -> bool,
+    /// Shows it as the file would.
+    pub show: fn(&Config) -> Option<String>,
+}
+
+impl Key {
+    /// Its environment variable.
+    pub fn variable(&self) -> String {
+        format!("SEKAT_{}", self.path.replace('.', "__").to_ascii_uppercase())
+    }
+}
+
+fn put<T>(slot: &mut T, value: Option<T>) -> bool {
+    let fits = value.is_some();
+    if let Some(value) = value {
+        *slot = value;
+    }
+    fits
+}
+
+fn expects<T: Field>(_: fn(&Config) -> &T) -> &'static str {
+    T::EXPECTS
+}
+
+const fn secret<T: Field>(_: fn(&Config) -> &T) -> bool {
+    T::SECRET
+}
+
+macro_rules! keys {
+    ($($path:literal => $($field:ident).+, $about:literal;)+) => {
+        /// Every key, in the order of the example file.
+        pub(super) fn all() -> Vec<Key> {
+            vec![$(Key {
+                path: $path,
+                about: $about,
+                expects: expects(|c: &Config| &c.$($field).+),
+                secret: secret(|c: &Config| &c.$($field).+),
+                set_toml: |c, value| put(&mut c.$($field).+, Field::from_toml(value)),
+                set_text: |c, text| put(&mut c.$($field).+, Field::from_text(text)),
+                show: |c| c.$($field).+.show(),
+            }),+]
+        }
+    };
+}
+
+keys! {
+    "telegram.api_url" => telegram.api_url, "base address of the Bot API server";
+    "telegram.token" => telegram.token, "the bot's token; better: token_file";
+    "telegram.token_file" => telegram.token_file, "file that holds the bot's token";
+    "telegram.poll_timeout" => telegram.poll_timeout, "how long one getUpdates waits";
+    "telegram.rate_per_second" => telegram.rate_per_second, "messages a second, all chats together";
+    "telegram.chat_per_second" => telegram.chat_per_second, "messages a second into one chat";
+    "telegram.group_per_minute" => telegram.group_per_minute, "messages a minute into one group";
+    "access.mode" => access.mode, "who may use the bot";
+    "access.allow" => access.allow, "Telegram ids that may use it";
+    "access.owner" => access.owner, "the operator's Telegram id";
+    "data.dir" => data.dir, "folder of the vaults";
+    "sessions.dir" => sessions.dir, "folder of the session files";
+    "keys.master_key_file" => keys.master_key_file, "file that holds the master key";
+    "whatsapp.close_timeout" => whatsapp.close_timeout, "how long one number may take to disconnect";
+    "whatsapp.shutdown_timeout" => whatsapp.shutdown_timeout, "how long all may take when the daemon stops";
+    "whatsapp.reconnect_stagger" => whatsapp.reconnect_stagger, "pause between numbers connecting at start";
+    "whatsapp.qr_per_hour" => whatsapp.qr_per_hour, "QR logins a user may start in an hour";
+    "whatsapp.max_numbers" => whatsapp.max_numbers, "numbers a user may link";
+    "whatsapp.send_timeout" => whatsapp.send_timeout, "after this a send's outcome is unknown";
+    "whatsapp.web.endpoint" => whatsapp.web.endpoint, "WebSocket address of the WhatsApp server";
+    "whatsapp.web.version" => whatsapp.web.version, "client version to claim";
+    "store.threads" => store.threads, "threads for database work";
+    "store.idle_close" => store.idle_close, "an unused database is closed after this";
+    "session.ttl" => session.ttl, "an idle conversation is parked after this";
+    "session.sweep" => session.sweep, "how often idle ones are looked for";
+    "limits.inbox_rows" => limits.inbox_rows, "updates of one user that may wait";
+    "limits.outbox_rows" => limits.outbox_rows, "messages of one user that may wait";
+    "limits.disk_reserve" => limits.disk_reserve, "doctor warns when less is free";
+    "log.format" => log.format, "form of the log";
+    "log.level" => log.level, "least important line written";
+}
+
+/// The nearest thing to `wrong` among `right`, when it is near enough to be what was meant.
+pub(super) fn nearest<'a>(wrong: &str, right: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    right
+        .map(|name| (strsim::jaro_winkler(wrong, name), name))
+        .filter(|(score, _)| *score > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+/// Every variable with its meaning and default, as `--help` prints it.
+#[must_use]
+pub fn reference() -> String {
+    let defaults = Config::default();
+    let mut text = String::new();
+    for key in all() {
+        let default = (key.show)(&defaults).unwrap_or_else(|| "not set".to_owned());
+        text.push_str(&format!("  {:<37} {} ({default})\n", key.variable(), key.about));
+    }
+    text
+}

@@ -1,0 +1,227 @@
+//! Where do values come from, and which wins?
+//!
+//! Owns the order: defaults, file, variables; for the token: variable, credential, `token_file`, `token`. It must not judge
+//! values (see `check`).
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
+
+use super::error::{ConfigError, Place, Problem};
+use super::keys::{self, Key, nearest};
+use super::secret::Secret;
+use super::{Config, check};
+
+/// The name of the systemd credential that holds the bot's token.
+pub const TOKEN_CREDENTIAL: &str = "telegram-token";
+/// Names the configuration file; the only `SEKAT_` variable that is not a key.
+const CONFIG_VARIABLE: &str = "SEKAT_CONFIG";
+const DEFAULT_FILE: &str = "sekat.toml";
+
+/// Everything a configuration is read from, so that tests need not touch the process's environment.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The file; `None` for none at all.
+    pub file: Option<PathBuf>,
+    /// Whether the file was asked for by name, and so must be there.
+    pub file_required: bool,
+    /// Variables.
+    pub env: Vec<(String, String)>,
+    /// Where systemd put credentials.
+    pub credentials_dir: Option<PathBuf>,
+}
+
+impl Sources {
+    /// This process's variables, and the file asked for (`--config`, else `SEKAT_CONFIG`, else `sekat.toml` if it is there).
+    #[must_use]
+    pub fn from_process(config: Option<PathBuf>) -> Self {
+        let asked = config.or_else(|| std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from));
+        // What is not UTF-8 can be no value of ours; its name is still checked.
+        let env = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())))
+            .collect();
+        Self {
+            file_required: asked.is_some(),
+            file: Some(asked.unwrap_or_else(|| PathBuf::from(DEFAULT_FILE))),
+            env,
+            credentials_dir: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with everything that is wrong, each with its place.
+    pub fn load(sources: &Sources) -> Result<Self, ConfigError> {
+        let mut loader = Loader::new();
+        loader.file(sources);
+        loader.variables(&sources.env);
+        loader.token(sources);
+        check::check(&loader.config, |key, what| {
+            let place = loader.places.get(key).cloned().unwrap_or(Place::Nowhere);
+            loader.problems.push(Problem { place, key: key.to_owned(), what });
+        });
+        if loader.problems.is_empty() { Ok(loader.config) } else { Err(ConfigError { problems: loader.problems }) }
+    }
+}
+
+struct Loader {
+    config: Config,
+    keys: Vec<Key>,
+    places: HashMap<&'static str, Place>,
+    problems: Vec<Problem>,
+}
+
+impl Loader {
+    fn new() -> Self {
+        Self { config: Config::default(), keys: keys::all(), places: HashMap::new(), problems: Vec::new() }
+    }
+
+    fn problem(&mut self, place: Place, key: &str, what: impl Into<String>) {
+        self.problems.push(Problem { place, key: key.to_owned(), what: what.into() });
+    }
+
+    fn file(&mut self, sources: &Sources) {
+        let Some(path) = &sources.file else { return };
+        let whole = Place::File { path: path.clone(), line: None };
+        let text = match std::fs::read_to_string(path) {
+            // It may hold a token.
+            Ok(text) => Zeroizing::new(text),
+            Err(e) if e.kind() == io::ErrorKind::NotFound && !sources.file_required => return,
+            Err(e) => return self.problem(whole, "", format!("cannot be read: {e}")),
+        };
+        match DeTable::parse(&text) {
+            Ok(table) => self.table(path, &text, "", table.get_ref()),
+            Err(e) => {
+                // Only the message: the error's own rendering repeats the line, which may be the token's.
+                let line = e.span().map(|span| line_of(&text, span.start));
+                self.problem(Place::File { path: path.clone(), line }, "", format!("is not TOML: {}", e.message()));
+            }
+        }
+    }
+
+    fn table(&mut self, path: &Path, text: &str, prefix: &str, table: &DeTable<'_>) {
+        // In the order of the file, so that the first problem told is the first one met.
+        let mut entries: Vec<_> = table.iter().collect();
+        entries.sort_by_key(|(name, _)| name.span().start);
+        for (name, value) in entries {
+            let key =
+                if prefix.is_empty() { name.get_ref().to_string() } else { format!("{prefix}.{}", name.get_ref()) };
+            let place = Place::File { path: path.to_owned(), line: Some(line_of(text, name.span().start)) };
+            self.entry(path, text, place, &key, value);
+        }
+    }
+
+    fn entry(&mut self, path: &Path, text: &str, place: Place, name: &str, value: &Spanned<DeValue<'_>>) {
+        let section = format!("{name}.");
+        if let Some(at) = self.keys.iter().position(|key| key.path == name) {
+            let key = &self.keys[at];
+            self.places.insert(key.path, place.clone());
+            if !(key.set_toml)(&mut self.config, value.get_ref()) {
+                let kind = value.get_ref().type_str();
+                let what = match value.get_ref().as_str() {
+                    Some(given) if !key.secret => format!("expects {}, got {given:?}", key.expects),
+                    _ => format!("expects {}, got a value of type {kind}", key.expects),
+                };
+                self.problem(place, name, what);
+            }
+        } else if self.keys.iter().any(|key| key.path.starts_with(&section)) {
+            match value.get_ref().as_table() {
+                Some(inner) => self.table(path, text, name, inner),
+                None => self.problem(place, name, "is a section: write it as [name], with its keys below"),
+            }
+        } else {
+            let what = self.unknown_key(name, value.get_ref().as_table().is_some());
+            self.problem(place, "", what);
+        }
+    }
+
+    fn unknown_key(&self, name: &str, is_section: bool) -> String {
+        if is_section {
+            let sections: Vec<&str> =
+                self.keys.iter().flat_map(|key| key.path.match_indices('.').map(|(at, _)| &key.path[..at])).collect();
+            return match nearest(name, sections.into_iter()) {
+                Some(near) => format!("unknown section [{name}]; did you mean [{near}]?"),
+                None => format!("unknown section [{name}]; sekat.example.toml lists all"),
+            };
+        }
+        match self.nearest_key(name) {
+            Some(near) => format!("unknown key {name}; did you mean {near}?"),
+            None => format!("unknown key {name}; sekat.example.toml lists all"),
+        }
+    }
+
+    /// A key in the same section before one elsewhere, and the same name in another section before anything similar.
+    fn nearest_key(&self, name: &str) -> Option<&'static str> {
+        let (section, last) = name.rsplit_once('.').unwrap_or(("", name));
+        let parts = || self.keys.iter().filter_map(|key| key.path.rsplit_once('.').map(|(s, l)| (key.path, s, l)));
+        let same_name = parts().find(|(_, _, l)| *l == last).map(|(path, _, _)| path);
+        let here = nearest(last, parts().filter(|(_, s, _)| *s == section).map(|(_, _, l)| l));
+        let here = here.and_then(|near| parts().find(|(_, s, l)| *s == section && *l == near)).map(|(path, _, _)| path);
+        same_name.or(here).or_else(|| nearest(name, self.keys.iter().map(|key| key.path)))
+    }
+
+    fn variables(&mut self, env: &[(String, String)]) {
+        let names: Vec<String> = self.keys.iter().map(Key::variable).collect();
+        let mut ours: Vec<_> =
+            env.iter().filter(|(name, _)| name.starts_with("SEKAT_") && name != CONFIG_VARIABLE).collect();
+        ours.sort();
+        for (name, value) in ours {
+            let place = Place::Variable(name.clone());
+            let Some(at) = names.iter().position(|known| known == name) else {
+                let what = match nearest(name, names.iter().map(String::as_str)) {
+                    Some(near) => format!("unknown variable; did you mean {near}?"),
+                    None => "unknown variable; sekat --help lists all".to_owned(),
+                };
+                self.problem(place, "", what);
+                continue;
+            };
+            let key = &self.keys[at];
+            self.places.insert(key.path, place.clone());
+            if !(key.set_text)(&mut self.config, value) {
+                let given = if key.secret { String::new() } else { format!(", got {value:?}") };
+                let what = format!("expects {}{given}", key.expects);
+                let path = key.path;
+                self.problem(place, path, what);
+            }
+        }
+    }
+
+    fn token(&mut self, sources: &Sources) {
+        if matches!(self.places.get("telegram.token"), Some(Place::Variable(_))) {
+            return;
+        }
+        if let Some(path) = sources.credentials_dir.as_ref().map(|dir| dir.join(TOKEN_CREDENTIAL))
+            && path.exists()
+        {
+            return self.token_from(&path, Place::File { path: path.clone(), line: None });
+        }
+        if let Some(path) = self.config.telegram.token_file.clone() {
+            let place = self.places.get("telegram.token_file").cloned().unwrap_or(Place::Nowhere);
+            self.token_from(&path, place);
+        }
+    }
+
+    fn token_from(&mut self, path: &Path, place: Place) {
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                let text = Zeroizing::new(text);
+                self.places.insert("telegram.token", Place::File { path: path.to_owned(), line: None });
+                self.config.telegram.token = Some(Secret::new(&text));
+            }
+            Err(e) => {
+                self.problem(place, "telegram.token_file", format!("{} cannot be read: {e}", path.display()));
+            }
+        }
+    }
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1
+}
