@@ -10,6 +10,7 @@ pub mod seal;
 pub mod spool;
 pub mod sqlcipher;
 pub mod threads;
+pub mod wa;
 
 pub use error::{Result, StoreError};
 pub use handle::{Durability, Handle, Tx};

@@ -1,0 +1,212 @@
+//! One number's WhatsApp key store: the library's `Backend` on an encrypted file of its own.
+//!
+//! Answers whatever the WhatsApp client asks its storage, on a [`Handle`] that opens when it is used: an idle file may
+//! close under a living client. Owns `wa-<account>.db`. Must not be shared between clients, hold a connection, or be
+//! used for anything else: the client's own caches assume that nobody else writes here.
+//!
+//! Once the handle is fenced every call fails, so the late flush of a stopping client cannot bring a wiped file back.
+//!
+//! # What survives a power failure
+//!
+//! Everything here survives `kill -9`: a commit is in the kernel's hands. What a power failure may take back is chosen
+//! per table. SQLite's log is one sequence, so a [`Durability::Full`] commit carries every earlier `Normal` one with it.
+//!
+//! | what | durability | why |
+//! |---|---|---|
+//! | sessions, sender keys, identities | full | written before the bytes go out; a ratchet that steps back breaks a chat |
+//! | prekeys, signed prekeys | full | the server hands their public halves to strangers |
+//! | device row | full | who we are; losing the step after pairing means linking again |
+//! | app-state keys | full | the phone sends them once |
+//! | sender key status: forgetting (`false`, clear, delete) | full | a group member who must get a new key must get it |
+//! | sender key status: having (`true`) | normal | lost, a key is sent once too often |
+//! | pending inbound messages | normal | the session's full commit follows before the acknowledgement, and carries them |
+//! | app-state versions and MACs | normal | step back together, in order; the next sync repeats the patches |
+//! | LID map, device lists, group metadata, tc tokens, base keys | normal | caches: asked for again |
+//! | sent messages, message secrets | normal | lost, a retry or an edit of the last moment cannot be served |
+
+mod app_sync;
+mod device;
+mod msg_secret;
+mod protocol;
+mod protocol_rows;
+pub mod schema;
+mod signal;
+
+use rusqlite::{OptionalExtension, Params, Row};
+use whatsapp_rust::Jid;
+use whatsapp_rust::wacore::store::error::StoreError as WaError;
+
+use super::{Durability, Handle, StoreError, Tx};
+
+type WaResult<T> = std::result::Result<T, WaError>;
+
+/// Which WhatsApp account a key store is linked to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LinkedAs {
+    /// The account's phone-number address, with this device's number.
+    pub pn: Jid,
+    /// Its LID address, where the server has told it.
+    pub lid: Option<Jid>,
+}
+
+impl std::fmt::Debug for LinkedAs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Addresses are phone numbers: never shown.
+        f.debug_struct("LinkedAs").field("has_lid", &self.lid.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// The WhatsApp client's storage. A clone is another reference to the same file.
+#[derive(Clone, Debug)]
+pub struct WaStore {
+    handle: Handle,
+}
+
+impl WaStore {
+    /// Takes the handle of `wa-<account>.db`, made with [`schema::MIGRATIONS`].
+    pub fn new(handle: Handle) -> WaStore {
+        WaStore { handle }
+    }
+
+    /// The file's handle, to close it when idle or to fence it.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Who this store is linked as; `None` before pairing.
+    ///
+    /// # Errors
+    /// Every [`StoreError`] that reading can give.
+    pub async fn is_linked(&self) -> super::Result<Option<LinkedAs>> {
+        device::linked_as(&self.handle).await
+    }
+
+    /// Fences the file and deletes it after the last running job. The client must be stopped as well; what it still
+    /// writes fails.
+    ///
+    /// # Errors
+    /// As for [`Handle::destroy`].
+    pub async fn wipe(&self) -> super::Result<()> {
+        self.handle.destroy().await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&Tx<'_>) -> super::Result<T> + Send + 'static,
+    ) -> WaResult<T> {
+        self.handle.tx(durability, work).await.map_err(wa_error)
+    }
+
+    /// Runs one statement in a transaction; gives the number of rows it changed.
+    async fn exec(
+        &self,
+        durability: Durability,
+        sql: &'static str,
+        params: impl Params + Send + 'static,
+    ) -> WaResult<usize> {
+        self.write(durability, move |tx| Ok(tx.prepare_cached(sql)?.execute(params)?)).await
+    }
+
+    /// Runs one statement once per set of parameters, all in one transaction. The statement stays prepared, so no count
+    /// of rows meets SQLite's limit of variables.
+    async fn exec_each<P: Params + Send + 'static>(
+        &self,
+        durability: Durability,
+        sql: &'static str,
+        rows: Vec<P>,
+    ) -> WaResult<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.write(durability, move |tx| {
+            let mut statement = tx.prepare_cached(sql)?;
+            for row in rows {
+                statement.execute(row)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The first row, if there is one.
+    async fn find<T: Send + 'static>(
+        &self,
+        sql: &'static str,
+        params: impl Params + Send + 'static,
+        map: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> WaResult<Option<T>> {
+        let read = self.handle.read(move |conn| Ok(conn.prepare_cached(sql)?.query_row(params, map).optional()?));
+        read.await.map_err(wa_error)
+    }
+
+    /// Every row.
+    async fn list<T: Send + 'static>(
+        &self,
+        sql: &'static str,
+        params: impl Params + Send + 'static,
+        map: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> WaResult<Vec<T>> {
+        let read = self.handle.read(move |conn| {
+            Ok(conn.prepare_cached(sql)?.query_map(params, map)?.collect::<rusqlite::Result<_>>()?)
+        });
+        read.await.map_err(wa_error)
+    }
+
+    /// Looks each key up with one prepared statement; gives those that exist, in the order they were asked for.
+    async fn find_each<K: Clone + Send + 'static, P: Params + 'static, T: Send + 'static>(
+        &self,
+        sql: &'static str,
+        keys: Vec<K>,
+        params: fn(K) -> P,
+        map: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> WaResult<Vec<(K, T)>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let read = self.handle.read(move |conn| {
+            let mut statement = conn.prepare_cached(sql)?;
+            let mut found = Vec::with_capacity(keys.len());
+            for key in keys {
+                if let Some(value) = statement.query_row(params(key.clone()), map).optional()? {
+                    found.push((key, value));
+                }
+            }
+            Ok(found)
+        });
+        read.await.map_err(wa_error)
+    }
+}
+
+/// The first column.
+fn first<T: rusqlite::types::FromSql>(row: &Row<'_>) -> rusqlite::Result<T> {
+    row.get(0)
+}
+
+/// The library looks through the chain of causes for "locked" and "busy" and retries then; ours says so in its own
+/// words, so the whole error goes in as the cause.
+fn wa_error(error: StoreError) -> WaError {
+    match error {
+        StoreError::NewerSchema { .. } | StoreError::Migration { .. } => WaError::Migration(Box::new(error)),
+        StoreError::ShuttingDown | StoreError::WrongKey { .. } => WaError::Connection(Box::new(error)),
+        _ => WaError::Database(Box::new(error)),
+    }
+}
+
+/// A record the library gave as a structure, as it is stored.
+fn encode<T: serde::Serialize>(value: &T) -> WaResult<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|error| WaError::Serialization(Box::new(error)))
+}
+
+/// The way back from [`encode`].
+fn decode<T: serde::de::DeserializeOwned>(stored: &[u8]) -> WaResult<T> {
+    serde_json::from_slice(stored).map_err(|error| WaError::Serialization(Box::new(error)))
+}
+
+/// The library counts deleted rows in 32 bits.
+fn count(rows: usize) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;
