@@ -4,6 +4,7 @@
 pub mod account;
 pub mod action;
 pub mod clock;
+pub mod conversation;
 pub mod effect;
 pub mod event;
 pub mod ids;
@@ -15,6 +16,7 @@ pub mod text;
 pub use account::{Account, AccountState, LoginMethod, Reason};
 pub use action::Action;
 pub use clock::Timestamp;
+pub use conversation::Conversation;
 pub use effect::{Body, Button, Class, Effect, Outgoing};
 pub use event::{ClientEvent, LoginStep};
 pub use ids::{AccountId, ChatId, Generation, MessageId, TelegramId, UpdateId};

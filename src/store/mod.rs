@@ -2,18 +2,36 @@
 //!
 //! Owns every database file. Must not know Telegram or flows, and must not do database work outside [`DbThreads`].
 
+pub mod accounts;
+pub mod claims;
+pub mod context;
 pub mod error;
+pub mod flags;
 pub mod handle;
+pub mod inbox;
 pub mod keys;
+pub mod messages;
 pub mod migrate;
+mod rows;
+pub mod says;
+pub mod schema;
 pub mod seal;
+pub mod sends;
+pub mod shows;
 pub mod spool;
 pub mod sqlcipher;
 pub mod threads;
+pub mod tokens;
+pub mod vault;
 pub mod wa;
 
+pub use claims::{Claim, Claims};
+pub use context::{Subject, UserContext};
 pub use error::{Result, StoreError};
 pub use handle::{Durability, Handle, Tx};
 pub use migrate::Migration;
 pub use sqlcipher::RawKey;
+pub use spool::{Spool, Spooled};
 pub use threads::{DbThreads, QueueStats, Turn};
+pub use vault::{Vault, VaultError, Vaults};
+pub use wa::WaStore;

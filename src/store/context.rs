@@ -1,0 +1,124 @@
+//! What a flow step may know: one person's state, and nothing with which to name another person.
+//!
+//! Only [`Vault::step`](super::vault::Vault::step) makes one, inside a transaction of that person's own database.
+//! Nobody else can, neither by calling the constructor:
+//!
+//! ```compile_fail,E0603
+//! use sekat::store::context::load;
+//! ```
+//!
+//! nor by writing one down:
+//!
+//! ```compile_fail,E0451
+//! let made_up = sekat::store::UserContext { accounts: Vec::new(), ..todo!() };
+//! ```
+use super::error::Result;
+use super::handle::Tx;
+use super::seal::SealKey;
+use super::{accounts, flags, messages, says, sends, tokens};
+use crate::domain::effect::Origin;
+use crate::domain::{Account, AccountId, Action, ChatId, Conversation, Input, MessageId, Timestamp};
+use std::time::Duration;
+
+/// What the next step is about, so that just the rows it needs are read.
+pub enum Subject<'a> {
+    /// Something that the person did.
+    Input(&'a Input),
+    /// News of one of their numbers.
+    Account(AccountId),
+}
+
+/// The window in which QR pictures are counted.
+pub const QR_WINDOW: Duration = Duration::from_hours(1);
+
+/// One person's state at the beginning of a step.
+pub struct UserContext {
+    chat: ChatId,
+    accounts: Vec<Account>,
+    conversation: Conversation,
+    blocked: bool,
+    qr_shown: Vec<Timestamp>,
+    reply: Option<(Origin, String)>,
+    pressed: Option<Action>,
+    send: Option<sends::Send>,
+}
+
+/// Reads the context of a step.
+pub(in crate::store) fn load(
+    tx: &Tx<'_>,
+    chat: ChatId,
+    key: &SealKey,
+    subject: &Subject<'_>,
+    now: Timestamp,
+) -> Result<UserContext> {
+    let window = i64::try_from(QR_WINDOW.as_millis()).unwrap_or(0);
+    let mut context = UserContext {
+        chat,
+        accounts: accounts::list(tx)?,
+        conversation: flags::conversation(tx)?,
+        blocked: flags::blocked(tx)?,
+        qr_shown: accounts::qr_since(tx, Timestamp(now.0 - window))?,
+        reply: None,
+        pressed: None,
+        send: None,
+    };
+    match subject {
+        Subject::Input(Input::Text { reply_to: Some(message), .. }) => {
+            context.reply = reply(tx, chat, *message)?;
+        }
+        Subject::Input(Input::Press { data, .. }) => {
+            context.pressed = tokens::verify(key, data);
+            if let Some(Action::Resend(id) | Action::Forget(id)) = context.pressed {
+                context.send = sends::get(tx, id)?;
+            }
+        }
+        Subject::Input(_) | Subject::Account(_) => {}
+    }
+    Ok(context)
+}
+
+fn reply(tx: &Tx<'_>, chat: ChatId, message: MessageId) -> Result<Option<(Origin, String)>> {
+    let Some(origin) = says::origin(tx, chat, message)? else { return Ok(None) };
+    let jid = messages::canonical(tx, origin.account, &origin.chat)?;
+    let name = messages::name(tx, &jid)?.unwrap_or_default();
+    Ok(Some((Origin { account: origin.account, chat: jid }, name)))
+}
+
+impl UserContext {
+    /// The person's private chat.
+    pub fn chat(&self) -> ChatId {
+        self.chat
+    }
+    /// Their numbers, without removed ones.
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+    /// One of their numbers. An id that is not theirs is simply not there.
+    pub fn account(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.iter().find(|a| a.id == id)
+    }
+    /// Where their conversation stands.
+    pub fn conversation(&self) -> Conversation {
+        self.conversation
+    }
+    /// Whether they have blocked the bot.
+    pub fn blocked(&self) -> bool {
+        self.blocked
+    }
+    /// When QR pictures were shown within [`QR_WINDOW`], oldest first.
+    pub fn qr_shown(&self) -> &[Timestamp] {
+        &self.qr_shown
+    }
+    /// The WhatsApp chat that the answered message stands for, and its name where it has one.
+    pub fn reply(&self) -> Option<&(Origin, String)> {
+        self.reply.as_ref()
+    }
+    /// What the pressed button asks for; `None` when it is not a button of this person's.
+    pub fn pressed(&self) -> Option<Action> {
+        self.pressed
+    }
+    /// The message to WhatsApp that the pressed button is about.
+    pub fn send(&self) -> Option<&sends::Send> {
+        self.send.as_ref()
+    }
+}

@@ -1,0 +1,166 @@
+//! Messages to Telegram that are said once each, in order.
+//!
+//! Telegram has no idempotency key. A row found `sending` after a crash may have been sent; it is sent again, marked.
+use super::error::Result;
+use super::handle::Tx;
+use super::rows::{from_json, json};
+use crate::domain::effect::Origin;
+use crate::domain::{AccountId, ChatId, Class, Jid, MessageId, Outgoing, Timestamp};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// A message to be said.
+#[derive(Clone)]
+pub struct Say {
+    /// Its row.
+    pub id: i64,
+    /// Its urgency.
+    pub class: Class,
+    /// What to send.
+    pub out: Outgoing,
+    /// Where a reply to it goes.
+    pub origin: Option<Origin>,
+    /// Whether an earlier try may have succeeded.
+    pub repeated: bool,
+}
+
+fn class_number(class: Class) -> i64 {
+    match class {
+        Class::Answer => 0,
+        Class::Forward => 1,
+        Class::Progress => 2,
+    }
+}
+
+fn class_of(number: i64) -> Class {
+    match number {
+        0 => Class::Answer,
+        1 => Class::Forward,
+        _ => Class::Progress,
+    }
+}
+
+/// Adds a message, the `n`th effect of `source`; one that is there already stays as it is.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn add(
+    tx: &Tx<'_>,
+    source: &str,
+    n: usize,
+    class: Class,
+    out: &Outgoing,
+    origin: Option<&Origin>,
+    now: Timestamp,
+) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO says (source, n, class, payload, origin_account, origin_chat, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![
+        source,
+        n,
+        class_number(class),
+        json(out)?,
+        origin.map(|o| o.account.0),
+        origin.map(|o| &o.chat.0),
+        now.0
+    ])?;
+    Ok(())
+}
+
+/// Takes the next message: the oldest of the most urgent class. It is `sending` from now on.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn take(tx: &Tx<'_>) -> Result<Option<Say>> {
+    let mut query = tx.prepare_cached(
+        "UPDATE says SET state = 'sending' WHERE id =
+           (SELECT id FROM says WHERE state = 'pending' ORDER BY class, id LIMIT 1)
+         RETURNING id, class, payload, origin_account, origin_chat, repeated",
+    )?;
+    let row = query
+        .query_row([], |r| {
+            let account: Option<i64> = r.get(3)?;
+            let chat: Option<String> = r.get(4)?;
+            Ok(Say {
+                id: r.get(0)?,
+                class: class_of(r.get(1)?),
+                out: from_json(&r.get::<_, String>(2)?)?,
+                origin: account.zip(chat).map(|(a, c)| Origin { account: AccountId(a), chat: Jid(c) }),
+                repeated: r.get(5)?,
+            })
+        })
+        .optional()?;
+    Ok(row)
+}
+
+/// How a try ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Said {
+    /// Telegram took it as this message.
+    Sent(MessageId),
+    /// Not yet; `maybe` says that it may have been taken all the same.
+    Again {
+        /// Whether Telegram may have taken it.
+        maybe: bool,
+    },
+    /// Never.
+    Failed,
+}
+
+/// Records how a try ended. What was sent keeps no text here.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn record(tx: &Tx<'_>, say: &Say, said: Said) -> Result<()> {
+    match said {
+        Said::Sent(message) => {
+            tx.prepare_cached("DELETE FROM says WHERE id = ?1")?.execute([say.id])?;
+            if let Some(origin) = &say.origin {
+                set_origin(tx, say.out.chat, message, origin)?;
+            }
+        }
+        Said::Again { maybe } => {
+            tx.prepare_cached("UPDATE says SET state = 'pending', repeated = max(repeated, ?2) WHERE id = ?1")?
+                .execute(params![say.id, maybe])?;
+        }
+        Said::Failed => {
+            tx.prepare_cached("UPDATE says SET state = 'failed', payload = NULL WHERE id = ?1")?.execute([say.id])?;
+        }
+    }
+    Ok(())
+}
+
+/// After a start: what was `sending` is pending again, marked as possibly sent. Returns how many there were.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn recover(tx: &Tx<'_>) -> Result<usize> {
+    Ok(tx.execute("UPDATE says SET state = 'pending', repeated = 1 WHERE state = 'sending'", [])?)
+}
+
+/// Notes that a Telegram message stands for a WhatsApp chat.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn set_origin(tx: &Tx<'_>, chat: ChatId, message: MessageId, origin: &Origin) -> Result<()> {
+    tx.prepare_cached("INSERT OR REPLACE INTO origins VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        chat.0,
+        message.0,
+        origin.account.0,
+        origin.chat.0
+    ])?;
+    Ok(())
+}
+
+/// The WhatsApp chat that a Telegram message stands for.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn origin(db: &Connection, chat: ChatId, message: MessageId) -> Result<Option<Origin>> {
+    let mut query = db.prepare_cached("SELECT account, wa_chat FROM origins WHERE chat = ?1 AND message = ?2")?;
+    let row = query.query_row(params![chat.0, message.0], |r| {
+        Ok(Origin { account: AccountId(r.get(0)?), chat: Jid(r.get(1)?) })
+    });
+    Ok(row.optional()?)
+}

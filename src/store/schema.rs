@@ -1,0 +1,63 @@
+//! The tables of `user.db`.
+use super::migrate::Migration;
+
+/// Every change of the tables, in order. An applied one is never edited.
+pub const USER: &[Migration] = &[Migration {
+    version: 1,
+    name: "first tables",
+    sql: "
+-- Updates that this vault has taken, so that one that comes again meets its key.
+CREATE TABLE inbox (
+  bot INTEGER NOT NULL, update_id INTEGER NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('done', 'failed', 'dead')),
+  attempts INTEGER NOT NULL DEFAULT 0, at INTEGER NOT NULL, payload TEXT,
+  PRIMARY KEY (bot, update_id)) WITHOUT ROWID;
+
+CREATE TABLE conversation (one INTEGER PRIMARY KEY CHECK (one = 1), state TEXT NOT NULL, changed_at INTEGER NOT NULL);
+
+CREATE TABLE accounts (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL, reason TEXT, phone TEXT, method TEXT NOT NULL,
+  generation INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL, last_connected_at INTEGER, until INTEGER);
+
+CREATE TABLE qr_shown (at INTEGER NOT NULL);
+
+-- Messages to Telegram that are said once each, in order.
+CREATE TABLE says (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, n INTEGER NOT NULL, class INTEGER NOT NULL,
+  payload TEXT, origin_account INTEGER, origin_chat TEXT,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sending', 'sent', 'failed')),
+  repeated INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL, UNIQUE (source, n));
+CREATE INDEX says_open ON says (class, id) WHERE state IN ('pending', 'sending');
+
+-- Messages to Telegram of which only the newest counts.
+CREATE TABLE shows (
+  slot TEXT PRIMARY KEY, payload TEXT NOT NULL, version INTEGER NOT NULL, shown INTEGER NOT NULL DEFAULT 0,
+  message INTEGER, picture INTEGER NOT NULL DEFAULT 0, expires_at INTEGER, changed_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX shows_open ON shows (changed_at) WHERE shown < version;
+
+-- Messages to WhatsApp.
+CREATE TABLE sends (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, n INTEGER NOT NULL, account INTEGER NOT NULL,
+  chat TEXT NOT NULL, message_id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, asked_by INTEGER NOT NULL,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN
+    ('pending', 'sending', 'unknown', 'sent', 'delivered', 'read', 'failed', 'forgotten')),
+  reason TEXT, created_at INTEGER NOT NULL, UNIQUE (source, n));
+CREATE INDEX sends_open ON sends (account, id) WHERE state IN ('pending', 'sending');
+
+-- Messages from WhatsApp; the key is what a redelivery meets.
+CREATE TABLE messages (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, chat TEXT NOT NULL, sender TEXT NOT NULL,
+  id TEXT NOT NULL, from_me INTEGER NOT NULL, sent_at INTEGER NOT NULL, content TEXT NOT NULL);
+CREATE UNIQUE INDEX messages_key ON messages (account, id, sender, chat);
+CREATE TABLE aliases (account INTEGER NOT NULL, other TEXT NOT NULL, jid TEXT NOT NULL,
+  PRIMARY KEY (account, other)) WITHOUT ROWID;
+
+CREATE TABLE contacts (jid TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID;
+
+-- Which WhatsApp chat a Telegram message stands for.
+CREATE TABLE origins (chat INTEGER NOT NULL, message INTEGER NOT NULL, account INTEGER NOT NULL, wa_chat TEXT NOT NULL,
+  PRIMARY KEY (chat, message)) WITHOUT ROWID;
+
+CREATE TABLE flags (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+",
+}];

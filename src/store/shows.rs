@@ -1,0 +1,81 @@
+//! Messages to Telegram of which only the newest counts: one row a slot.
+use super::error::Result;
+use super::handle::Tx;
+use super::rows::{from_json, json};
+use crate::domain::effect::Slot;
+use crate::domain::{Body, MessageId, Outgoing, Timestamp};
+use rusqlite::{OptionalExtension, params};
+
+/// What a slot should show now.
+#[derive(Clone)]
+pub struct Show {
+    /// The slot.
+    pub slot: Slot,
+    /// Which of its contents this is.
+    pub version: i64,
+    /// What to show.
+    pub out: Outgoing,
+    /// The message that shows an older content, where there is one.
+    pub message: Option<MessageId>,
+    /// Whether that message is a picture.
+    pub picture: bool,
+    /// After this it is not worth showing.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Puts a new content into a slot, over what was to be shown before.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn put(tx: &Tx<'_>, slot: &Slot, out: &Outgoing, expires_at: Option<Timestamp>, now: Timestamp) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO shows (slot, payload, version, expires_at, changed_at) VALUES (?1, ?2, 1, ?3, ?4)
+         ON CONFLICT (slot) DO UPDATE SET payload = ?2, version = version + 1, expires_at = ?3, changed_at = ?4",
+    )?
+    .execute(params![slot.0, json(out)?, expires_at.map(|t| t.0), now.0])?;
+    Ok(())
+}
+
+/// The content that has waited longest to be shown.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn next(tx: &Tx<'_>) -> Result<Option<Show>> {
+    let mut query = tx.prepare_cached(
+        "SELECT slot, version, payload, message, picture, expires_at FROM shows
+         WHERE shown < version ORDER BY changed_at LIMIT 1",
+    )?;
+    let row = query
+        .query_row([], |r| {
+            Ok(Show {
+                slot: Slot(r.get(0)?),
+                version: r.get(1)?,
+                out: from_json(&r.get::<_, String>(2)?)?,
+                message: r.get::<_, Option<i32>>(3)?.map(MessageId),
+                picture: r.get(4)?,
+                expires_at: r.get::<_, Option<i64>>(5)?.map(Timestamp),
+            })
+        })
+        .optional()?;
+    Ok(row)
+}
+
+/// Records what shows the slot now: this message, or none any more.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn shown(tx: &Tx<'_>, show: &Show, message: Option<MessageId>) -> Result<()> {
+    let picture = message.is_some() && matches!(show.out.body, Body::Qr { .. });
+    tx.prepare_cached("UPDATE shows SET shown = max(shown, ?2), message = ?3, picture = ?4 WHERE slot = ?1")?
+        .execute(params![show.slot.0, show.version, message.map(|m| m.0), picture])?;
+    Ok(())
+}
+
+/// Forgets slots that have been quiet since `before`; their last content stays in the chat.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn prune(tx: &Tx<'_>, before: Timestamp) -> Result<()> {
+    tx.execute("DELETE FROM shows WHERE shown >= version AND changed_at < ?1", [before.0])?;
+    Ok(())
+}
