@@ -15,7 +15,8 @@ use std::sync::Arc;
 const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
     name: "claims",
-    sql: "CREATE TABLE claims (number BLOB PRIMARY KEY, owner INTEGER NOT NULL, account INTEGER NOT NULL) WITHOUT ROWID;
+    sql:
+        "CREATE TABLE claims (number BLOB PRIMARY KEY, owner INTEGER NOT NULL, account INTEGER NOT NULL) WITHOUT ROWID;
           CREATE INDEX claims_by_owner ON claims (owner);",
 }];
 

@@ -40,10 +40,8 @@ pub fn add(tx: &Tx<'_>, account: AccountId, message: &InboundMessage) -> Result<
     ])?;
     let seq = tx.last_insert_rowid();
     if let Some(name) = message.push_name.as_deref().filter(|n| !n.is_empty() && !message.from_me) {
-        tx.prepare_cached(
-            "INSERT INTO contacts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET name = ?2 WHERE name != ?2",
-        )?
-        .execute(params![sender.0, name])?;
+        tx.prepare_cached("INSERT INTO contacts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET name = ?2 WHERE name != ?2")?
+            .execute(params![sender.0, name])?;
     }
     Ok(Some(seq))
 }

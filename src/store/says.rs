@@ -159,8 +159,7 @@ pub fn set_origin(tx: &Tx<'_>, chat: ChatId, message: MessageId, origin: &Origin
 /// [`StoreError`](super::StoreError).
 pub fn origin(db: &Connection, chat: ChatId, message: MessageId) -> Result<Option<Origin>> {
     let mut query = db.prepare_cached("SELECT account, wa_chat FROM origins WHERE chat = ?1 AND message = ?2")?;
-    let row = query.query_row(params![chat.0, message.0], |r| {
-        Ok(Origin { account: AccountId(r.get(0)?), chat: Jid(r.get(1)?) })
-    });
+    let row = query
+        .query_row(params![chat.0, message.0], |r| Ok(Origin { account: AccountId(r.get(0)?), chat: Jid(r.get(1)?) }));
     Ok(row.optional()?)
 }

@@ -88,16 +88,7 @@ pub fn add(tx: &Tx<'_>, source: &str, n: usize, new: &NewSend<'_>, now: Timestam
         "INSERT INTO sends (source, n, account, chat, message_id, text, asked_by, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
     )?
-    .execute(params![
-        source,
-        n,
-        new.account.0,
-        new.chat.0,
-        new.message_id,
-        new.text,
-        new.asked_by.0,
-        now.0
-    ])?;
+    .execute(params![source, n, new.account.0, new.chat.0, new.message_id, new.text, new.asked_by.0, now.0])?;
     Ok(())
 }
 
@@ -138,7 +129,8 @@ pub fn get(db: &Connection, id: i64) -> Result<Option<Send>> {
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn by_message(db: &Connection, account: AccountId, message_id: &str) -> Result<Option<Send>> {
-    let mut query = db.prepare_cached(&format!("SELECT {COLUMNS} FROM sends WHERE account = ?1 AND message_id = ?2"))?;
+    let mut query =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM sends WHERE account = ?1 AND message_id = ?2"))?;
     Ok(query.query_row(params![account.0, message_id], send).optional()?)
 }
 

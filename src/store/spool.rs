@@ -144,7 +144,9 @@ impl Spool {
     /// # Errors
     /// [`StoreError`](super::StoreError).
     pub async fn forget(&self, user: TelegramId) -> Result<usize> {
-        self.handle.tx(Durability::Full, move |tx| Ok(tx.execute("DELETE FROM updates WHERE user = ?1", [user.0])?)).await
+        self.handle
+            .tx(Durability::Full, move |tx| Ok(tx.execute("DELETE FROM updates WHERE user = ?1", [user.0])?))
+            .await
     }
 
     /// Closes the file cleanly.
