@@ -8,7 +8,7 @@ use super::entry::UserEntry;
 use super::sink::AccountSink;
 use super::slots::Running;
 use crate::domain::{
-    Account, AccountId, AccountState, Class, ClientEvent, Effect, LoginMethod, PhoneNumber, Reason, Timestamp,
+    Account, AccountId, AccountState, ClientEvent, LoginMethod, PhoneNumber, Reason, Timestamp,
 };
 use crate::flows::{Step, account, chat, words};
 use crate::limits::Backoff;

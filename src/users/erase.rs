@@ -56,15 +56,10 @@ async fn unlink(entry: &Arc<UserEntry>) -> Result<Receipt, VaultError> {
     let list = vault.db().read(accounts::list).await?;
     let each = list.iter().map(|account| async move {
         let running = entry.slots.take(account.id);
-        let confirmed = match &running {
-            Some(r) if *r.online.borrow() && r.client.is_some() => {
-                let client = r.client.clone();
-                match client {
-                    Some(client) => Some(client.logout(limit).await),
-                    None => None,
-                }
-            }
-            _ => None,
+        let online = running.as_ref().filter(|r| *r.online.borrow()).and_then(|r| r.client.clone());
+        let confirmed = match online {
+            Some(client) => Some(client.logout(limit).await),
+            None => None,
         };
         if let Some(running) = running {
             running.close(close).await;
@@ -112,8 +107,10 @@ async fn remove_offline(
             return Some(false);
         }
     };
-    let came = tokio::time::timeout(limit, online.wait_for(|o| o.is_some())).await;
-    let is_online = matches!(came, Ok(Ok(state)) if *state == Some(true));
+    let is_online = {
+        let came = tokio::time::timeout(limit, online.wait_for(Option::is_some)).await;
+        matches!(came, Ok(Ok(state)) if *state == Some(true))
+    };
     let confirmed = is_online && client.logout(limit).await;
     client.close(close).await;
     Some(confirmed)

@@ -1,0 +1,194 @@
+//! How a client reaches WhatsApp's server: a web socket, every step of it bounded.
+//!
+//! Owns no connection. In a process that may only talk to this machine it resolves the host first and dials the address
+//! it has seen. Must not know what goes over the wire.
+use async_trait::async_trait;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use whatsapp_rust::transport::{TokioWebSocketTransportFactory, Transport, TransportEvent, TransportFactory};
+
+/// As WhatsApp's own client: name, TCP, TLS and web socket together.
+const CONNECT: Duration = Duration::from_secs(20);
+/// One write. A peer that takes nothing for so long is gone; the library's keepalive would wait about as long.
+const WRITE: Duration = Duration::from_secs(20);
+/// The closing frame: courtesy only.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// What kept a connection from being made. Tells neither the address nor what was sent.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DialError {
+    #[error("read the endpoint's address")]
+    Endpoint,
+    #[error("resolve the endpoint's host")]
+    Resolve(#[source] std::io::Error),
+    #[error("connect: this build talks to this machine only")]
+    NotLoopback,
+    #[error("connect within {0:?}")]
+    Timeout(Duration),
+    #[error("write within {0:?}")]
+    Stuck(Duration),
+}
+
+/// Where to connect to, and whether it may be elsewhere than here.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoint {
+    url: reqwest::Url,
+    loopback_only: bool,
+}
+
+impl Endpoint {
+    /// # Errors
+    /// When `url` is not `ws://` or `wss://` with a host.
+    pub(super) fn new(url: &str, loopback_only: bool) -> Result<Self, DialError> {
+        let url = reqwest::Url::parse(url).map_err(|_| DialError::Endpoint)?;
+        if !matches!(url.scheme(), "ws" | "wss") || url.host_str().is_none_or(str::is_empty) {
+            return Err(DialError::Endpoint);
+        }
+        Ok(Endpoint { url, loopback_only })
+    }
+
+    /// The address to dial. For a process that may only talk to this machine the host is resolved here, and what is
+    /// dialled is the address that was looked at; with TLS the name stays, because the certificate is for it.
+    async fn target(&self) -> Result<String, DialError> {
+        if !self.loopback_only {
+            return Ok(self.url.to_string());
+        }
+        let address = loopback(&self.url).await?;
+        let mut url = self.url.clone();
+        if url.scheme() == "ws" {
+            url.set_ip_host(address.ip()).map_err(|()| DialError::Endpoint)?;
+        }
+        Ok(url.to_string())
+    }
+}
+
+/// The address behind a host; refused unless every one of its addresses is on this machine.
+pub(super) async fn loopback(url: &reqwest::Url) -> Result<SocketAddr, DialError> {
+    let host = url.host_str().ok_or(DialError::Endpoint)?;
+    let port = match (url.port(), url.scheme()) {
+        (Some(port), _) => port,
+        (None, "ws" | "http") => 80,
+        (None, _) => 443,
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let addresses: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
+        Ok(ip) => vec![SocketAddr::new(ip, port)],
+        Err(_) => tokio::net::lookup_host((bare, port)).await.map_err(DialError::Resolve)?.collect(),
+    };
+    if addresses.iter().any(|address| !address.ip().to_canonical().is_loopback()) {
+        return Err(DialError::NotLoopback);
+    }
+    addresses.into_iter().next().ok_or(DialError::NotLoopback)
+}
+
+/// Hears about attempts, because the library tells nobody of one that fails.
+pub(super) trait Attempts: Send + Sync + 'static {
+    /// A connection is about to be made.
+    fn connecting(&self);
+    /// It could not be made.
+    fn failed(&self);
+}
+
+/// Makes one client's connections.
+pub(super) struct Dialer<A> {
+    pub(super) endpoint: Endpoint,
+    pub(super) attempts: A,
+}
+
+impl<A: Attempts> Dialer<A> {
+    async fn dial(&self) -> anyhow::Result<Connection> {
+        let url = self.endpoint.target().await?;
+        TokioWebSocketTransportFactory::new().with_url(url).create_transport().await
+    }
+}
+
+type Connection = (Arc<dyn Transport>, whatsapp_rust::async_channel::Receiver<TransportEvent>);
+
+#[async_trait]
+impl<A: Attempts> TransportFactory for Dialer<A> {
+    async fn create_transport(&self) -> anyhow::Result<Connection> {
+        self.attempts.connecting();
+        let dialled = match tokio::time::timeout(CONNECT, self.dial()).await {
+            Ok(dialled) => dialled,
+            Err(_) => Err(DialError::Timeout(CONNECT).into()),
+        };
+        match dialled {
+            Ok((transport, events)) => Ok((Arc::new(Bounded { inner: transport, write: WRITE, close: CLOSE }), events)),
+            Err(error) => {
+                self.attempts.failed();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A connection whose writes and closing end in time. Without it a peer that stops reading blocks the write, the write
+/// blocks the closing, and the client never connects again.
+struct Bounded {
+    inner: Arc<dyn Transport>,
+    write: Duration,
+    close: Duration,
+}
+
+#[async_trait]
+impl Transport for Bounded {
+    async fn send(&self, data: bytes::Bytes) -> anyhow::Result<()> {
+        match tokio::time::timeout(self.write, self.inner.send(data)).await {
+            Ok(sent) => sent,
+            Err(_) => Err(DialError::Stuck(self.write).into()),
+        }
+    }
+
+    async fn disconnect(&self) {
+        if tokio::time::timeout(self.close, self.inner.disconnect()).await.is_err() {
+            tracing::debug!(event = "close_frame_stuck", "the peer does not take the closing frame");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn target(url: &str) -> Result<String, DialError> {
+        Endpoint::new(url, true)?.target().await
+    }
+
+    #[tokio::test]
+    async fn only_this_machine_is_dialled_when_told_so() {
+        assert_eq!(target("ws://127.0.0.1:9/ws/chat").await.unwrap(), "ws://127.0.0.1:9/ws/chat");
+        assert_eq!(target("ws://[::1]:9/").await.unwrap(), "ws://[::1]:9/");
+        assert!(target("ws://localhost:9/").await.unwrap().ends_with(":9/"));
+        for far in ["ws://192.0.2.1/ws", "wss://192.0.2.1/ws", "ws://[2001:db8::1]:80/", "ws://0.0.0.0:9/"] {
+            assert!(matches!(target(far).await, Err(DialError::NotLoopback)), "{far}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_is_a_web_socket_address() {
+        for wrong in ["http://127.0.0.1/", "127.0.0.1:80", "ws://", ""] {
+            assert!(Endpoint::new(wrong, false).is_err(), "{wrong}");
+        }
+        let far = Endpoint::new("wss://web.whatsapp.com/ws/chat", false).unwrap();
+        assert_eq!(far.target().await.unwrap(), "wss://web.whatsapp.com/ws/chat");
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_takes_nothing_blocks_neither_writes_nor_closing() {
+        struct Stuck;
+        #[async_trait]
+        impl Transport for Stuck {
+            async fn send(&self, _: bytes::Bytes) -> anyhow::Result<()> {
+                std::future::pending().await
+            }
+            async fn disconnect(&self) {
+                std::future::pending().await
+            }
+        }
+        let soon = Duration::from_millis(10);
+        let bounded = Bounded { inner: Arc::new(Stuck), write: soon, close: soon };
+        assert!(bounded.send(bytes::Bytes::new()).await.is_err());
+        bounded.disconnect().await;
+    }
+}
