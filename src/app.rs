@@ -1,18 +1,212 @@
 //! Which concrete parts make up the daemon?
 //!
-//! The only place that names them all. It must hold no logic of its own.
+//! The only place that names them all. It holds no logic but the order of coming up and going down.
 
-use crate::config::Config;
+use crate::config::{AccessMode, Config};
+use crate::domain::TelegramId;
+use crate::flows::{COMMANDS, Rules};
 use crate::lifecycle::Lifecycle;
+use crate::limits::{Backoff, Budget, BudgetConfig};
+use crate::store::keys::{KeySource, MasterKey, StoreKey};
+use crate::store::{Claims, DbThreads, Directory, RawKey, Spool, Vaults};
+use crate::telegram::{Api, ApiConfig, Me, PollConfig, Poller, Reader, Sender, dispatcher, listener};
+use crate::users::{Access, Settings, Shared, UserDataStore};
+use crate::whatsapp::web::{WebConfig, WebProvider};
+use anyhow::Context as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// A demo build does not check WhatsApp's certificate, and so may talk to this machine only.
+const LOOPBACK_ONLY: bool = cfg!(feature = "demo");
+
+/// The longest that one request to Telegram may take. Below teloxide's own 17 s.
+const TELEGRAM_DEADLINE: Duration = Duration::from_secs(15);
 
 /// Runs the daemon until it is told to stop.
 ///
 /// # Errors
 /// When it cannot start.
 pub async fn run(config: Config, mut lifecycle: Lifecycle) -> anyhow::Result<()> {
-    lifecycle.watch(|| true);
+    let threads = DbThreads::start(usize::try_from(config.store.threads)?);
+    let result = up_and_down(&config, &mut lifecycle, &threads).await;
+    // Joined before the process may exit: a database that is still being closed then would crash it.
+    threads.stop();
+    result
+}
+
+async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThreads) -> anyhow::Result<()> {
+    let stop = lifecycle.shutdown.graceful.clone();
+    let tasks = lifecycle.shutdown.tracker.clone();
+    let api = telegram(config)?;
+    let reader = Reader::default();
+    let shared = shared(config, lifecycle, threads, &api, &reader)?;
+    let (spool, claims, directory) = (shared.spool.clone(), shared.claims.clone(), shared.directory.clone());
+    let users = UserDataStore::new(Arc::new(shared));
+    watch(lifecycle, &stop);
+    users.resume().await.context("find what was under way")?;
+
+    let route: Arc<UserDataStore> = Arc::new(users.clone());
+    let (feed, committed) = listener::feed(route.clone());
+    let poll = PollConfig { timeout: config.telegram.poll_timeout, ..PollConfig::default() };
+    let poller = Poller::new(api.clone(), spool.clone(), feed, poll);
+    tasks.spawn(introduce(api.clone(), reader, stop.clone()));
+    tasks.spawn(dispatcher::run(api, committed, route, stop.clone()));
+    tasks.spawn(poller.run(stop.clone()));
     lifecycle.ready();
-    lifecycle.shutdown.graceful.cancelled().await;
-    anyhow::ensure!(lifecycle.stop(config.whatsapp.shutdown_timeout).await, "stop in time");
+    info!(event = "ready", "ready");
+
+    stop.cancelled().await;
+    users.close().await;
+    let ended = lifecycle.stop(config.whatsapp.shutdown_timeout).await;
+    drop(users);
+    spool.close().await.context("close the spool")?;
+    claims.close().await.context("close the claims")?;
+    directory.close().await.context("close the directory")?;
+    anyhow::ensure!(ended, "stop in time");
     Ok(())
+}
+
+/// The daemon is alive as long as its runtime turns: a task that counts must have counted since the last look.
+fn watch(lifecycle: &mut Lifecycle, stop: &CancellationToken) {
+    let beats = Arc::new(AtomicU64::new(0));
+    let (beating, stop) = (Arc::clone(&beats), stop.clone());
+    lifecycle.shutdown.tracker.spawn(async move {
+        let mut interval = tokio::time::interval(Duration::from_millis(500));
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = interval.tick() => beating.fetch_add(1, Ordering::Relaxed),
+            };
+        }
+    });
+    let seen = AtomicU64::new(u64::MAX);
+    lifecycle.watch(move || {
+        let now = beats.load(Ordering::Relaxed);
+        seen.swap(now, Ordering::Relaxed) != now
+    });
+}
+
+fn telegram(config: &Config) -> anyhow::Result<Api> {
+    let api = ApiConfig {
+        token: config.token()?.expose().to_owned(),
+        api_url: config.telegram.api_url.parse().context("read telegram.api_url")?,
+        deadline: TELEGRAM_DEADLINE,
+        loopback_only: LOOPBACK_ONLY,
+    };
+    Ok(Api::new(api)?)
+}
+
+fn shared(
+    config: &Config,
+    lifecycle: &Lifecycle,
+    threads: &DbThreads,
+    api: &Api,
+    reader: &Reader,
+) -> anyhow::Result<Shared> {
+    let data = &config.data.dir;
+    let source = KeySource::from_env(config.keys.master_key_file.clone());
+    let (master, _) = MasterKey::load_or_create(&source, data).context("load the master key")?;
+    let store_key = StoreKey::load_or_create(&master, data).context("load the store key")?;
+    let raw = |name: &str| RawKey::new(*store_key.derive(name));
+    let file = |name: &str| data.join(name);
+    let web = WebConfig {
+        endpoint: config.whatsapp.web.endpoint.clone(),
+        version: config.whatsapp.web.version.as_deref().and_then(version),
+        loopback_only: LOOPBACK_ONLY,
+        ..WebConfig::default()
+    };
+    Ok(Shared {
+        vaults: Vaults::new(threads.clone(), master, data),
+        spool: Spool::new(threads.clone(), &file("spool.db"), raw("spool.db"), bot_id(config)?),
+        claims: Claims::new(threads.clone(), &file("claims.db"), raw("claims.db"), store_key.seal_key("claims")),
+        directory: Directory::new(threads.clone(), &file("directory.db"), raw("directory.db")),
+        provider: Arc::new(WebProvider::new(web)?),
+        telegram: Arc::new(Sender::new(api.clone())),
+        reader: Arc::new(reader.clone()),
+        budget: Budget::new(BudgetConfig {
+            per_second: config.telegram.rate_per_second,
+            per_chat_per_second: config.telegram.chat_per_second,
+            per_group_per_minute: config.telegram.group_per_minute,
+            ..BudgetConfig::default()
+        }),
+        access: access(config),
+        settings: settings(config)?,
+        sessions_dir: config.sessions.dir.clone(),
+        stop: lifecycle.shutdown.graceful.clone(),
+        tasks: lifecycle.shutdown.tracker.clone(),
+        reconnects: Semaphore::new(1),
+    })
+}
+
+fn settings(config: &Config) -> anyhow::Result<Settings> {
+    Ok(Settings {
+        rules: Rules {
+            max_numbers: usize::try_from(config.whatsapp.max_numbers)?,
+            qr_per_hour: usize::try_from(config.whatsapp.qr_per_hour)?,
+        },
+        send_timeout: config.whatsapp.send_timeout,
+        close_timeout: config.whatsapp.close_timeout,
+        shutdown_timeout: config.whatsapp.shutdown_timeout,
+        logout_timeout: config.whatsapp.close_timeout,
+        reconnect_stagger: config.whatsapp.reconnect_stagger,
+    })
+}
+
+fn access(config: &Config) -> Access {
+    match config.access.mode {
+        AccessMode::Open => Access::Open,
+        AccessMode::AllowList => {
+            let ids = config.access.allow.iter().copied().chain(config.access.owner);
+            Access::AllowList(ids.filter_map(|id| u64::try_from(id).ok()).map(TelegramId).collect())
+        }
+    }
+}
+
+/// The bot's id: the digits before the colon of its token.
+fn bot_id(config: &Config) -> anyhow::Result<i64> {
+    let token = config.token()?.expose();
+    let id = token.split(':').next().and_then(|id| id.parse().ok());
+    id.context("read the bot's id from telegram.token")
+}
+
+/// `2.3000.1234567` as three numbers.
+fn version(text: &str) -> Option<(u32, u32, u32)> {
+    let mut parts = text.split('.').map(str::parse);
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(Ok(a)), Some(Ok(b)), Some(Ok(c)), None) => Some((a, b, c)),
+        _ => None,
+    }
+}
+
+/// Learns the bot's name and registers its commands, as soon as Telegram can be reached.
+async fn introduce(api: Api, reader: Reader, stop: CancellationToken) {
+    let backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(60) };
+    let mut attempt = 0;
+    loop {
+        match registered(&api).await {
+            Ok(me) => {
+                reader.named(&me.username);
+                info!(event = "introduced", "the bot's commands are registered with Telegram");
+                return;
+            }
+            Err(e) if attempt == 0 => warn!("cannot register the bot's commands yet: {e}"),
+            Err(_) => {}
+        }
+        let wait = backoff.delay(attempt, rand::random());
+        attempt = attempt.saturating_add(1);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+async fn registered(api: &Api) -> Result<Me, crate::telegram::ApiError> {
+    let me = api.get_me().await?;
+    api.set_commands(COMMANDS).await?;
+    Ok(me)
 }

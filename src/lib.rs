@@ -1,6 +1,8 @@
 //! Sekat: one Telegram bot, many people, each with their own WhatsApp numbers and their own encrypted world.
 //!
-//! Modules are listed lowest first; a module imports only those above it in this list (`tests/arrows.rs` holds that).
+//! Modules, lowest first; each imports only those before it, and `tests/arrows.rs` holds that: [`domain`], [`limits`],
+//! [`store`], [`whatsapp`], [`flows`], [`users`], [`telegram`], then the edge: [`config`], [`cli`], [`logging`],
+//! [`lifecycle`], [`app`]. The simulators (`sim`, feature `demo`) stand outside and are named by nothing else.
 #![recursion_limit = "512"]
 
 pub mod app;

@@ -54,15 +54,17 @@ struct Cli {
     command: Command,
 }
 
+/// What every command takes.
 #[derive(Debug, Args)]
-struct Common {
+pub struct Common {
     /// The configuration file [default: $SEKAT_CONFIG, else sekat.toml if it is there]
     #[arg(long, short, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
 }
 
+/// What can be done.
 #[derive(Debug, Subcommand)]
-enum Command {
+pub enum Command {
     /// Run the daemon until SIGINT or SIGTERM (a second one stops at once)
     Run,
     /// Check configuration, folders, keys, Telegram, clock and limits; say what to do about each finding
@@ -76,8 +78,9 @@ enum Command {
     Key(KeyCommand),
 }
 
+/// What can be done with the master key.
 #[derive(Debug, Subcommand)]
-enum KeyCommand {
+pub enum KeyCommand {
     /// Wrap every user's key by a new master key. Stop the daemon first. Killed in the middle, run it again
     Rotate {
         /// Use the key in this file rather than make one; you then put it where the old one was
@@ -94,8 +97,14 @@ fn long_help() -> String {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let config = cli.common.config;
-    match cli.command {
+    execute(cli.common, cli.command)
+}
+
+/// Does what was asked, and gives the process's exit code.
+#[must_use]
+pub fn execute(common: Common, command: Command) -> ExitCode {
+    let config = common.config;
+    match command {
         Command::Run => run::execute(config),
         Command::Doctor { json } => doctor::execute(config, json),
         Command::Key(KeyCommand::Rotate { new_key_file }) => finish(key::rotate(config, new_key_file.as_deref())),

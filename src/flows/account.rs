@@ -1,8 +1,10 @@
 //! What a number's news mean for its record and its owner.
 use super::{AccountChange, Env, Step, button, words};
-use crate::domain::effect::Slot;
-use crate::domain::{Account, AccountState, Action, Body, ClientEvent, Effect, LoginMethod, LoginStep, PhoneNumber, Reason};
 use crate::domain::Timestamp;
+use crate::domain::effect::Slot;
+use crate::domain::{
+    Account, AccountState, Action, Body, ClientEvent, Effect, LoginMethod, LoginStep, PhoneNumber, Reason,
+};
 
 /// News of one of the person's numbers. Acks and receipts are not among them: they belong to messages.
 pub fn news(account: &Account, event: &ClientEvent, env: &Env) -> Step {
@@ -62,9 +64,11 @@ pub fn link_failed(account: &Account, reason: Reason) -> Step {
         LoginMethod::Code(_) => Action::LinkCode,
     };
     let keyboard = vec![vec![button(words::AGAIN_BUTTON, again), button(words::OTHER_WAY_BUTTON, Action::Link)]];
-    Step::default()
-        .account(account.id, AccountState::Removed, Some(reason))
-        .show(Slot::linking(account.id), words::link_failed(reason), keyboard)
+    Step::default().account(account.id, AccountState::Removed, Some(reason)).show(
+        Slot::linking(account.id),
+        words::link_failed(reason),
+        keyboard,
+    )
 }
 
 /// The number that was just proven is linked already, by this or another person: told without saying by whom.
@@ -79,9 +83,11 @@ pub fn taken(account: &Account, reason: Reason) -> Step {
 
 fn online(account: &Account) -> Step {
     match account.state {
-        AccountState::Authenticated => Step::default()
-            .account(account.id, AccountState::Connected, None)
-            .show(Slot::linking(account.id), words::linked(account), Vec::new()),
+        AccountState::Authenticated => Step::default().account(account.id, AccountState::Connected, None).show(
+            Slot::linking(account.id),
+            words::linked(account),
+            Vec::new(),
+        ),
         AccountState::Disconnected | AccountState::Failed => {
             Step::default().account(account.id, AccountState::Connected, None)
         }

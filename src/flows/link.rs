@@ -60,9 +60,7 @@ pub fn by_code(user: &UserContext, typed: &str, env: &Env) -> Step {
         return step;
     }
     match PhoneNumber::parse(typed) {
-        Ok(phone) => {
-            Step::default().effect(Effect::StartLink(LoginMethod::Code(phone))).then(Conversation::Idle)
-        }
+        Ok(phone) => Step::default().effect(Effect::StartLink(LoginMethod::Code(phone))).then(Conversation::Idle),
         Err(problem) => Step::default().say(words::bad_number(problem)).then(Conversation::LinkNumber),
     }
 }

@@ -86,13 +86,7 @@ impl Step {
     /// Says this too, as an answer to a message.
     #[must_use]
     pub fn reply(self, to: MessageId, text: RichText) -> Self {
-        self.effect(Effect::Say {
-            text,
-            keyboard: Vec::new(),
-            reply_to: Some(to),
-            class: Class::Answer,
-            origin: None,
-        })
+        self.effect(Effect::Say { text, keyboard: Vec::new(), reply_to: Some(to), class: Class::Answer, origin: None })
     }
 
     /// Shows this in a slot too.

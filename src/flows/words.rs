@@ -62,35 +62,39 @@ pub fn home(numbers: &[RichText]) -> RichText {
 
 /// How it works.
 pub fn help() -> RichText {
-    RichText::default()
-        .bold("How it works")
-        .push(
-            "\n1. /link — link a WhatsApp number, by QR code or by phone code.\n\
+    RichText::default().bold("How it works").push(
+        "\n1. /link — link a WhatsApp number, by QR code or by phone code.\n\
              2. Messages to that number appear here, with who wrote and to which of your numbers.\n\
              3. Reply to such a message (swipe it or hold it) and your text goes to that chat, from the same number. \
              Under it you see what became of it: sent, delivered, read.\n\n\
              /numbers shows your numbers · /status what is going on · /logout unlinks one · /cancel stops what you are \
              doing · /erase deletes everything of yours.",
-        )
+    )
 }
 
 /// Who the operator has not let in.
 pub fn refused() -> RichText {
-    plain("Hello! This bot is private: its operator decides who may use it, and you are not on the list yet. Nothing \
-           about you has been stored.")
+    plain(
+        "Hello! This bot is private: its operator decides who may use it, and you are not on the list yet. Nothing \
+           about you has been stored.",
+    )
 }
 
 /// The person's data cannot be opened.
 pub fn vault_broken(code: &str) -> RichText {
-    plain("Your data cannot be opened at the moment. Nothing is lost: what you send waits until the operator has \
-           repaired it. Code: ")
+    plain(
+        "Your data cannot be opened at the moment. Nothing is lost: what you send waits until the operator has \
+           repaired it. Code: ",
+    )
     .code(code)
 }
 
 /// An update was set aside.
 pub fn dead_letter() -> RichText {
-    plain("Something went wrong inside while I handled your last message, twice. I have set it aside; please try \
-           something else. The operator has the details. Code: ")
+    plain(
+        "Something went wrong inside while I handled your last message, twice. I have set it aside; please try \
+           something else. The operator has the details. Code: ",
+    )
     .code("internal")
 }
 
@@ -158,7 +162,9 @@ pub fn send_number() -> RichText {
 
 /// Not a number.
 pub fn bad_number(problem: PhoneError) -> RichText {
-    plain(&format!("That is not a phone number I can use: {problem}. Try again, for example +62 812 3456 7890, or /cancel."))
+    plain(&format!(
+        "That is not a phone number I can use: {problem}. Try again, for example +62 812 3456 7890, or /cancel."
+    ))
 }
 
 /// Under the QR picture.
@@ -403,7 +409,9 @@ pub fn link_first() -> RichText {
 
 /// Not a reply.
 pub fn reply_to_answer() -> RichText {
-    plain("To answer somebody, reply to their message: swipe it (or hold it) and write. I send nothing without knowing to whom.")
+    plain(
+        "To answer somebody, reply to their message: swipe it (or hold it) and write. I send nothing without knowing to whom.",
+    )
 }
 
 /// The number that received the message is gone.

@@ -1,3 +1,4 @@
 //! Stand-ins for Telegram and WhatsApp, for the demo, the tests and the benchmarks. Never part of a production build.
+pub mod command;
 pub mod telegram;
 pub mod whatsapp;

@@ -65,8 +65,7 @@ impl Directory {
         self.handle
             .read(|db| {
                 let mut query = db.prepare("SELECT user, receipt FROM erasures")?;
-                let rows =
-                    query.query_map([], |r| Ok((TelegramId(r.get(0)?), from_json(&r.get::<_, String>(1)?)?)))?;
+                let rows = query.query_map([], |r| Ok((TelegramId(r.get(0)?), from_json(&r.get::<_, String>(1)?)?)))?;
                 Ok(rows.collect::<rusqlite::Result<_>>()?)
             })
             .await

@@ -6,6 +6,7 @@ use super::owner::owner;
 use crate::domain::{Input, MessageId, PhoneNumber};
 use crate::users::port::ReadUpdate;
 use serde_json::Value;
+use std::sync::{Arc, OnceLock};
 
 /// The longest command name. Source: Telegram Bot API, `BotCommand.command`.
 const COMMAND_CHARS: usize = 32;
@@ -103,21 +104,28 @@ const NOT_CONTENT: [&str; 60] = [
 ];
 
 /// Reads updates of the bot with this name.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Reader {
-    username: String,
+    username: Arc<OnceLock<String>>,
 }
 
 impl Reader {
     /// A reader for the bot with this user name, with or without `@`.
     pub fn new(username: &str) -> Self {
-        Reader { username: username.trim_start_matches('@').to_owned() }
+        let reader = Reader::default();
+        reader.named(username);
+        reader
+    }
+
+    /// Tells the bot's user name, once Telegram has told it. Until then a command for any bot counts as ours.
+    pub fn named(&self, username: &str) {
+        self.username.get_or_init(|| username.trim_start_matches('@').to_owned());
     }
 
     fn message(&self, message: &Value) -> Option<Input> {
         let id = message_id(message)?;
         if let Some(text) = string(message, "text") {
-            return match command(text, &self.username) {
+            return match command(text, self.username.get()) {
                 Found::Command { name, rest } => Some(Input::Command { name, rest, message: id }),
                 Found::OtherBots => None,
                 Found::Text => {
@@ -190,7 +198,7 @@ enum Found {
 }
 
 /// `/name`, `/name rest` and `/name@bot rest`. A path such as `/home/me` is a text.
-fn command(text: &str, username: &str) -> Found {
+fn command(text: &str, username: Option<&String>) -> Found {
     let Some(after) = text.strip_prefix('/') else { return Found::Text };
     let (word, rest) = after.split_once(char::is_whitespace).unwrap_or((after, ""));
     let (name, bot) = match word.split_once('@') {
@@ -201,7 +209,7 @@ fn command(text: &str, username: &str) -> Found {
     if !is_name(name) || name.len() > COMMAND_CHARS || bot.is_some_and(|bot| !is_name(bot)) {
         return Found::Text;
     }
-    if bot.is_some_and(|bot| !bot.eq_ignore_ascii_case(username)) {
+    if bot.zip(username).is_some_and(|(bot, ours)| !bot.eq_ignore_ascii_case(ours)) {
         return Found::OtherBots;
     }
     Found::Command { name: name.to_ascii_lowercase(), rest: rest.trim().to_owned() }

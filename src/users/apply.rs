@@ -1,9 +1,7 @@
 //! From what a step wants to rows: the second half of a step's transaction.
 use crate::domain::effect::Origin;
 use crate::domain::text::MESSAGE_UNITS;
-use crate::domain::{
-    AccountId, Body, Button, Class, Effect, LoginMethod, MessageId, Outgoing, RichText,
-};
+use crate::domain::{AccountId, Body, Button, Class, Effect, LoginMethod, MessageId, Outgoing, RichText};
 use crate::flows::{Step, chat, words};
 use crate::store::sends::{NewSend, SendState};
 use crate::store::{Person, Result, Tx, accounts, flags, says, sends, shows, tokens};

@@ -7,9 +7,7 @@ use super::courier;
 use super::entry::UserEntry;
 use super::sink::AccountSink;
 use super::slots::Running;
-use crate::domain::{
-    Account, AccountId, AccountState, ClientEvent, LoginMethod, PhoneNumber, Reason, Timestamp,
-};
+use crate::domain::{Account, AccountId, AccountState, ClientEvent, LoginMethod, PhoneNumber, Reason, Timestamp};
 use crate::flows::{Step, account, chat, words};
 use crate::limits::Backoff;
 use crate::store::sends::SendState;
@@ -226,7 +224,12 @@ impl Task {
         if applied.talk {
             self.entry.talk.notify_one();
         }
-        info!(user.id = self.entry.id().0, account.id = self.id.0, confirmed, "a number was logged out and its keys wiped");
+        info!(
+            user.id = self.entry.id().0,
+            account.id = self.id.0,
+            confirmed,
+            "a number was logged out and its keys wiped"
+        );
         Ok(())
     }
 
@@ -244,7 +247,11 @@ impl Task {
         let mut online = running.online.subscribe();
         let wait = tokio::time::timeout(limit, online.wait_for(|on| *on));
         if !matches!(wait.await, Ok(Ok(_))) {
-            warn!(user.id = self.entry.id().0, account.id = self.id.0, "a number to be logged out does not come online");
+            warn!(
+                user.id = self.entry.id().0,
+                account.id = self.id.0,
+                "a number to be logged out does not come online"
+            );
             return Ok(false);
         }
         match running.client {

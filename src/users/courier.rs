@@ -28,8 +28,12 @@ pub(super) async fn run(entry: Arc<UserEntry>, vault: Vault, running: Running) {
                 }
             }
             Err(e) => {
-                error!(user.id = entry.id().0, account.id = running.account.0, error.code = e.code(),
-                    "cannot record a message to WhatsApp");
+                error!(
+                    user.id = entry.id().0,
+                    account.id = running.account.0,
+                    error.code = e.code(),
+                    "cannot record a message to WhatsApp"
+                );
                 tokio::select! {
                     () = running.stop.cancelled() => return,
                     () = tokio::time::sleep(Duration::from_secs(2)) => {}

@@ -1,9 +1,9 @@
 //! One step at a time: takes what waits for a person, runs the flow, and commits what follows from it.
 use super::apply::{Applied, Applier};
 use super::entry::UserEntry;
+use super::erase;
 use super::news::News;
 use super::store::UserDataStore;
-use super::erase;
 use crate::domain::{
     AccountId, Body, Class, ClientEvent, LoginStep, Outgoing, PhoneNumber, Reason, RichText, Timestamp, UpdateId,
 };
@@ -253,11 +253,7 @@ async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Res
 }
 
 /// Claims a number whose possession was just proven. `Some`: it is not this account's to have.
-async fn claim(
-    entry: &UserEntry,
-    account: AccountId,
-    phone: &PhoneNumber,
-) -> Result<Option<Reason>, VaultError> {
+async fn claim(entry: &UserEntry, account: AccountId, phone: &PhoneNumber) -> Result<Option<Reason>, VaultError> {
     Ok(match entry.shared.claims.claim(phone, entry.id(), account).await? {
         Claim::Yours => None,
         Claim::Taken => Some(Reason::NumberTaken),
