@@ -41,6 +41,16 @@ async fn inbox(sim: &WhatsAppSim, number: &str, count: usize) -> Vec<String> {
     tokio::time::timeout(PATIENCE, all).await.expect("the phone gets its messages")
 }
 
+/// Waits until every companion has confirmed everything.
+async fn confirmed(sim: &WhatsAppSim) {
+    let emptied = async {
+        while sim.stats().waiting > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, emptied).await.expect("every message is confirmed");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_links_by_qr_and_texts_go_both_ways() {
     let sim = world().await;
@@ -92,12 +102,7 @@ async fn what_comes_while_a_client_is_away_waits_for_it() {
     assert_eq!(sim.send_bulk(ANI, SHOP, "t", 300).await.unwrap().len(), 300);
     let shop = TestClient::with_store(&sim, store).await;
     assert_eq!(shop.texts(300).await, texts);
-    let emptied = async {
-        while sim.stats().waiting > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, emptied).await.expect("every message is confirmed");
+    confirmed(&sim).await;
     shop.stop().await;
     sim.shutdown().await;
 }
@@ -114,7 +119,7 @@ async fn receipts_go_both_ways() {
 
     let asked = sim.send(ANI, SHOP, "thanks").await.unwrap();
     shop.message().await;
-    let delivered = sim.wait_receipt(ANI, &asked, "inactive", PATIENCE).await.unwrap();
+    let delivered = sim.wait_receipt(ANI, &asked, "delivery", PATIENCE).await.unwrap();
     assert_eq!(delivered.map(|r| r.from), Some(SHOP.to_owned()));
     shop.client().mark_as_read(&Jid::pn(ANI), None, &[&asked]).await.unwrap();
     assert!(sim.wait_receipt(ANI, &asked, "read", PATIENCE).await.unwrap().is_some());
@@ -127,13 +132,14 @@ async fn a_message_that_was_not_confirmed_comes_again() {
     let sim = world().await;
     let store = TestClient::linked(&sim, SHOP).await.stop().await;
     let id = sim.send(ANI, SHOP, "keep this").await.unwrap();
-    let refusing = TestClient::refusing(&sim, store).await;
+    let refusing = TestClient::storing(&sim, store, true).await;
     refusing.connected().await;
     assert_eq!(sim.companions(SHOP).unwrap()[0].waiting, 1);
     let store = refusing.stop().await;
     assert_eq!(sim.companions(SHOP).unwrap()[0].waiting, 1);
-    let shop = TestClient::with_store(&sim, store).await;
+    let shop = TestClient::storing(&sim, store, false).await;
     assert_eq!(shop.message().await, (id, ANI.to_owned(), "keep this".to_owned()));
+    confirmed(&sim).await;
     shop.stop().await;
     sim.shutdown().await;
 }
