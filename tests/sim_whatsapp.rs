@@ -1,6 +1,7 @@
 //! The WhatsApp simulator against real clients: what a client of the real service meets, it meets here.
 #![cfg(feature = "demo")]
 #![recursion_limit = "512"]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what a test expects, it says")]
 
 mod wa_client;
 
@@ -180,6 +181,30 @@ async fn two_companions_of_a_number_both_get_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sender_learns_of_a_companion_that_was_linked_after_its_first_message() {
+    let sim = world().await;
+    let (shop, school) = (TestClient::linked(&sim, SHOP).await, TestClient::linked(&sim, SCHOOL).await);
+    shop.send(SCHOOL, "one").await;
+    assert_eq!(school.message().await.2, "one");
+    let tablet = TestClient::linked(&sim, SCHOOL).await;
+    let id = shop.send(SCHOOL, "two").await;
+    assert_eq!(shop.ack(&id).await, None);
+    let reached = async {
+        for n in 3.. {
+            shop.send(SCHOOL, &n.to_string()).await;
+            if tablet.happens(Duration::from_millis(200), |e| matches!(e, Event::Messages(_))).await {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, reached).await.expect("the new companion gets messages");
+    for client in [shop, school, tablet] {
+        client.stop().await;
+    }
+    sim.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_companion_that_the_phone_removes_is_logged_out_for_good() {
     let sim = world().await;
     let shop = TestClient::linked(&sim, SHOP).await;
@@ -310,6 +335,7 @@ async fn a_message_that_a_client_cannot_read_is_sent_again_readably() {
     let shop = TestClient::linked(&sim, SHOP).await;
     sim.send(ANI, SHOP, "one").await.unwrap();
     shop.message().await;
+    confirmed(&sim).await;
     // The client loses its sessions, as after a restored backup.
     let store = shop.stop().await;
     for at in [format!("{ANI}.0"), format!("{ANI}@c.us.0"), format!("{ANI}@s.whatsapp.net.0")] {

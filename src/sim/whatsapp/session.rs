@@ -59,7 +59,7 @@ async fn candidate_session(
     loop {
         transport.flush().await?;
         let node = tokio::select! {
-            () = hub.cancel.cancelled() => return Ok(transport.close().await),
+            () = hub.cancel.cancelled() => return Ok(()),
             order = inbox.recv() => match order {
                 Some(Order::Send(node)) => {
                     transport.feed(&node).await?;
@@ -358,7 +358,10 @@ impl Member<'_> {
                 Err(_) => Some(400),
             };
         }
-        let reply = ack("message", node, error);
+        let mut reply = ack("message", node, error);
+        if let Some(hash) = self.hub.stale_devices(sender, node) {
+            reply.attrs.insert("phash", hash);
+        }
         match fate {
             SendFate::Accept(None) => self.say(transport, &reply).await,
             SendFate::Accept(Some(delay)) => {
