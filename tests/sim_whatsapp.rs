@@ -1,6 +1,7 @@
 //! The WhatsApp simulator against real clients: what a client of the real service meets, it meets here.
 #![cfg(feature = "demo")]
 #![recursion_limit = "512"]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what a test expects, it says")]
 
 mod wa_client;
 
@@ -39,6 +40,16 @@ async fn inbox(sim: &WhatsAppSim, number: &str, count: usize) -> Vec<String> {
         }
     };
     tokio::time::timeout(PATIENCE, all).await.expect("the phone gets its messages")
+}
+
+/// Waits until every companion has confirmed everything.
+async fn confirmed(sim: &WhatsAppSim) {
+    let emptied = async {
+        while sim.stats().waiting > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, emptied).await.expect("every message is confirmed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,12 +103,7 @@ async fn what_comes_while_a_client_is_away_waits_for_it() {
     assert_eq!(sim.send_bulk(ANI, SHOP, "t", 300).await.unwrap().len(), 300);
     let shop = TestClient::with_store(&sim, store).await;
     assert_eq!(shop.texts(300).await, texts);
-    let emptied = async {
-        while sim.stats().waiting > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, emptied).await.expect("every message is confirmed");
+    confirmed(&sim).await;
     shop.stop().await;
     sim.shutdown().await;
 }
@@ -114,7 +120,7 @@ async fn receipts_go_both_ways() {
 
     let asked = sim.send(ANI, SHOP, "thanks").await.unwrap();
     shop.message().await;
-    let delivered = sim.wait_receipt(ANI, &asked, "inactive", PATIENCE).await.unwrap();
+    let delivered = sim.wait_receipt(ANI, &asked, "delivery", PATIENCE).await.unwrap();
     assert_eq!(delivered.map(|r| r.from), Some(SHOP.to_owned()));
     shop.client().mark_as_read(&Jid::pn(ANI), None, &[&asked]).await.unwrap();
     assert!(sim.wait_receipt(ANI, &asked, "read", PATIENCE).await.unwrap().is_some());
@@ -127,13 +133,14 @@ async fn a_message_that_was_not_confirmed_comes_again() {
     let sim = world().await;
     let store = TestClient::linked(&sim, SHOP).await.stop().await;
     let id = sim.send(ANI, SHOP, "keep this").await.unwrap();
-    let refusing = TestClient::refusing(&sim, store).await;
+    let refusing = TestClient::storing(&sim, store, true).await;
     refusing.connected().await;
     assert_eq!(sim.companions(SHOP).unwrap()[0].waiting, 1);
     let store = refusing.stop().await;
     assert_eq!(sim.companions(SHOP).unwrap()[0].waiting, 1);
-    let shop = TestClient::with_store(&sim, store).await;
+    let shop = TestClient::storing(&sim, store, false).await;
     assert_eq!(shop.message().await, (id, ANI.to_owned(), "keep this".to_owned()));
+    confirmed(&sim).await;
     shop.stop().await;
     sim.shutdown().await;
 }
@@ -168,6 +175,30 @@ async fn two_companions_of_a_number_both_get_everything() {
     let (_, chat, text) = second.message().await;
     assert_eq!((chat.as_str(), text.as_str()), (ANI, "from the first"));
     for client in [first, second] {
+        client.stop().await;
+    }
+    sim.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_learns_of_a_companion_that_was_linked_after_its_first_message() {
+    let sim = world().await;
+    let (shop, school) = (TestClient::linked(&sim, SHOP).await, TestClient::linked(&sim, SCHOOL).await);
+    shop.send(SCHOOL, "one").await;
+    assert_eq!(school.message().await.2, "one");
+    let tablet = TestClient::linked(&sim, SCHOOL).await;
+    let id = shop.send(SCHOOL, "two").await;
+    assert_eq!(shop.ack(&id).await, None);
+    let reached = async {
+        for n in 3.. {
+            shop.send(SCHOOL, &n.to_string()).await;
+            if tablet.happens(Duration::from_millis(200), |e| matches!(e, Event::Messages(_))).await {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, reached).await.expect("the new companion gets messages");
+    for client in [shop, school, tablet] {
         client.stop().await;
     }
     sim.shutdown().await;
@@ -304,6 +335,7 @@ async fn a_message_that_a_client_cannot_read_is_sent_again_readably() {
     let shop = TestClient::linked(&sim, SHOP).await;
     sim.send(ANI, SHOP, "one").await.unwrap();
     shop.message().await;
+    confirmed(&sim).await;
     // The client loses its sessions, as after a restored backup.
     let store = shop.stop().await;
     for at in [format!("{ANI}.0"), format!("{ANI}@c.us.0"), format!("{ANI}@s.whatsapp.net.0")] {

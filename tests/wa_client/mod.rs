@@ -1,6 +1,7 @@
 //! A real whatsapp-rust client for tests against the simulator: what it is told is kept as events to wait for.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,17 +34,23 @@ struct Tell(mpsc::Sender<Arc<Event>>);
 
 impl EventHandler for Tell {
     fn handle_event(&self, event: Arc<Event>) {
-        self.0.try_send(event).expect("nobody reads the events");
+        // A client that a test has ended may still have something to say.
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.0.try_send(event) {
+            panic!("nobody reads the events");
+        }
     }
 }
 
-/// Refuses every message, so that none is confirmed.
-pub struct RefuseAll;
+/// A store that takes every message, or none so that none is confirmed.
+struct Disk {
+    full: bool,
+}
 
 #[async_trait::async_trait]
-impl InboundDurabilityHook for RefuseAll {
+impl InboundDurabilityHook for Disk {
     async fn on_messages(&self, _: Arc<Client>, _: &[InboundMessage]) -> anyhow::Result<()> {
-        anyhow::bail!("the disk is full")
+        anyhow::ensure!(!self.full, "the disk is full");
+        Ok(())
     }
 }
 
@@ -51,7 +58,13 @@ impl InboundDurabilityHook for RefuseAll {
 pub struct TestClient {
     handle: BotHandle,
     pub backend: Arc<dyn Backend>,
-    events: Mutex<mpsc::Receiver<Arc<Event>>>,
+    events: Mutex<Events>,
+}
+
+struct Events {
+    incoming: mpsc::Receiver<Arc<Event>>,
+    /// What nobody has waited for yet, oldest first.
+    seen: VecDeque<Arc<Event>>,
 }
 
 impl TestClient {
@@ -62,22 +75,27 @@ impl TestClient {
 
     /// A client that goes on with a store.
     pub async fn with_store(sim: &WhatsAppSim, backend: Arc<dyn Backend>) -> Self {
-        Self::start(sim, backend, None, false).await
+        Self::start(sim, backend, None, None).await
     }
 
     /// A client that asks for a pair code.
     pub async fn with_code(sim: &WhatsAppSim, number: &str) -> Self {
         let options = PairCodeOptions { phone_number: number.to_owned(), ..Default::default() };
-        Self::start(sim, Arc::new(InMemoryBackend::new()), Some(options), false).await
+        Self::start(sim, Arc::new(InMemoryBackend::new()), Some(options), None).await
     }
 
-    /// A client whose durability hook fails.
-    pub async fn refusing(sim: &WhatsAppSim, backend: Arc<dyn Backend>) -> Self {
-        Self::start(sim, backend, None, true).await
+    /// A client that stores every message before it confirms it; with a full disk it stores none.
+    pub async fn storing(sim: &WhatsAppSim, backend: Arc<dyn Backend>, full: bool) -> Self {
+        Self::start(sim, backend, None, Some(Disk { full })).await
     }
 
-    async fn start(sim: &WhatsAppSim, backend: Arc<dyn Backend>, code: Option<PairCodeOptions>, refuse: bool) -> Self {
-        let (tell, events) = mpsc::channel(20_000);
+    async fn start(
+        sim: &WhatsAppSim,
+        backend: Arc<dyn Backend>,
+        code: Option<PairCodeOptions>,
+        disk: Option<Disk>,
+    ) -> Self {
+        let (tell, incoming) = mpsc::channel(20_000);
         let mut builder = Bot::builder()
             .with_backend_arc(Arc::clone(&backend))
             .with_transport_factory(TokioWebSocketTransportFactory::new().with_url(sim.ws_url()))
@@ -89,11 +107,11 @@ impl TestClient {
         if let Some(options) = code {
             builder = builder.with_pair_code(options);
         }
-        if refuse {
-            builder = builder.with_inbound_durability_hook(RefuseAll);
+        if let Some(disk) = disk {
+            builder = builder.with_inbound_durability_hook(disk);
         }
         let handle = builder.build().await.expect("the client is complete").spawn();
-        Self { handle, backend, events: Mutex::new(events) }
+        Self { handle, backend, events: Mutex::new(Events { incoming, seen: VecDeque::new() }) }
     }
 
     /// A client that is linked to `number` by QR and connected.
@@ -109,15 +127,20 @@ impl TestClient {
         self.handle.client()
     }
 
-    /// The first event that `pick` takes; those before it are gone.
+    /// The first event that `pick` takes, of those that nobody has waited for yet.
     pub async fn wait<T>(&self, what: &str, pick: impl Fn(&Event) -> Option<T>) -> T {
         let mut events = self.events.lock().await;
+        if let Some((at, found)) = events.seen.iter().enumerate().find_map(|(at, e)| Some((at, pick(e)?))) {
+            events.seen.remove(at);
+            return found;
+        }
         let found = async {
             loop {
-                let event = events.recv().await.expect("the client is alive");
+                let event = events.incoming.recv().await.expect("the client is alive");
                 if let Some(found) = pick(&event) {
                     return found;
                 }
+                events.seen.push_back(event);
             }
         };
         tokio::time::timeout(PATIENCE, found).await.unwrap_or_else(|_| panic!("{what} did not happen"))
@@ -146,7 +169,7 @@ impl TestClient {
     /// The next message: id, chat, text.
     pub async fn message(&self) -> (String, String, String) {
         self.wait("a message", |e| match e {
-            Event::Messages(batch) => batch.iter().next().map(read),
+            Event::Messages(batch) => batch.iter().find(|m| m.message.conversation.is_some()).map(read),
             _ => None,
         })
         .await
@@ -158,7 +181,10 @@ impl TestClient {
         while texts.len() < count {
             let batch = self
                 .wait("a message", |e| match e {
-                    Event::Messages(batch) => Some(batch.iter().map(|m| read(m).2).collect::<Vec<_>>()),
+                    Event::Messages(batch) => {
+                        let texts = batch.iter().filter(|m| m.message.conversation.is_some());
+                        Some(texts.map(|m| read(m).2).collect::<Vec<_>>())
+                    }
                     _ => None,
                 })
                 .await;
@@ -186,11 +212,11 @@ impl TestClient {
         .await
     }
 
-    /// Whether an event that `pick` takes is there or comes within `time`.
+    /// Whether an event that `pick` takes comes within `time`.
     pub async fn happens(&self, time: Duration, pick: impl Fn(&Event) -> bool) -> bool {
         let mut events = self.events.lock().await;
         let found = async {
-            while let Some(event) = events.recv().await {
+            while let Some(event) = events.incoming.recv().await {
                 if pick(&event) {
                     return true;
                 }

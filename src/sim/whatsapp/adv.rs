@@ -71,7 +71,6 @@ pub fn key_index_list(account: &KeyPair, valid: Vec<u32>, current: u32, at: u64)
         details: Some(details),
         account_signature: Some(signature.to_vec()),
         account_signature_key: Some(account.public_key.public_key_bytes().to_vec()),
-        ..Default::default()
     }
     .encode_to_vec())
 }

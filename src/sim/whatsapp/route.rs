@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use whatsapp_rust::Jid;
+use whatsapp_rust::wacore::messages::MessageUtils;
 use whatsapp_rust::wacore_binary::builder::NodeBuilder;
 use whatsapp_rust::wacore_binary::{JidExt as _, Node};
 
@@ -63,6 +64,24 @@ impl Hub {
             return Err(SimError::NoRecipient);
         }
         Ok(delivered)
+    }
+
+    /// The hash of the devices that a message should have been sealed for, when it was sealed for others: the sender's
+    /// list of devices is out of date.
+    pub fn stale_devices(&self, sender: Sender<'_>, node: &Node) -> Option<String> {
+        let to = jid_attr(node, "to")?;
+        let recipient = self.owner(&to)?;
+        let parts = node.get_optional_child("participants")?.get_children_by_tag("to");
+        let sealed_for: Vec<Jid> = parts.filter_map(|part| jid_attr(part, "jid")).collect();
+        let space = sealed_for.first()?.server;
+        let own = sender.account.devices(space).into_iter().filter(|d| d.device != sender.device);
+        let mut due: Vec<Jid> = own.collect();
+        if recipient.number != sender.account.number {
+            due.extend(recipient.devices(space));
+        }
+        let sealed = MessageUtils::participant_list_hash(&sealed_for).ok()?;
+        let due = MessageUtils::participant_list_hash(&due).ok()?;
+        (sealed != due).then_some(due)
     }
 
     /// Brings a receipt to those whom it concerns and takes the confirmed messages out of the sender's own mailbox.

@@ -59,7 +59,7 @@ async fn candidate_session(
     loop {
         transport.flush().await?;
         let node = tokio::select! {
-            () = hub.cancel.cancelled() => return Ok(transport.close().await),
+            () = hub.cancel.cancelled() => return Ok(()),
             order = inbox.recv() => match order {
                 Some(Order::Send(node)) => {
                     transport.feed(&node).await?;
@@ -319,22 +319,22 @@ impl Member<'_> {
         }
         let asker = Asker { hub: self.hub, account: &self.account, companion: &self.companion };
         let (reply, after) = answer(asker, node);
+        if let After::Unlink(which) = &after {
+            // Done before it is confirmed; the order to end this connection is carried out after the reply.
+            let own = which.is_same_user_as(&self.companion.jid);
+            if own && let Err(error) = self.hub.unlink(&self.account, which.device) {
+                tracing::debug!(%error, "a companion could not be unlinked");
+            }
+        }
         self.say(transport, &reply).await?;
         match after {
-            After::Nothing => {}
+            After::Nothing | After::Unlink(_) => {}
             After::Activate => self.start_reading(transport).await?,
             After::ShareKey => {
                 if self.companion.claim_key_share()
                     && let Err(error) = self.hub.share_app_state_key(&self.account, &self.companion.jid).await
                 {
                     tracing::debug!(%error, "a phone could not share its app-state key");
-                }
-            }
-            After::Unlink(which) => {
-                transport.flush().await?;
-                let own = which.is_same_user_as(&self.companion.jid);
-                if own && let Err(error) = self.hub.unlink(&self.account, which.device) {
-                    tracing::debug!(%error, "a companion could not be unlinked");
                 }
             }
         }
@@ -358,7 +358,10 @@ impl Member<'_> {
                 Err(_) => Some(400),
             };
         }
-        let reply = ack("message", node, error);
+        let mut reply = ack("message", node, error);
+        if let Some(hash) = self.hub.stale_devices(sender, node) {
+            reply.attrs.insert("phash", hash);
+        }
         match fate {
             SendFate::Accept(None) => self.say(transport, &reply).await,
             SendFate::Accept(Some(delay)) => {
