@@ -192,10 +192,10 @@ impl Poller {
         self.stats.received.fetch_add(updates.len() as u64, Ordering::Relaxed);
         let batch = sort_out(updates);
         let stored = batch.rows.len() as u64;
-        if let Some(next) = batch.next {
-            if let Err(error) = self.spool.commit(batch.rows, next).await {
-                return Err(self.spool_trouble(&error));
-            }
+        if let Some(next) = batch.next
+            && let Err(error) = self.spool.commit(batch.rows, next).await
+        {
+            return Err(self.spool_trouble(&error));
         }
         self.stats.stored.fetch_add(stored, Ordering::Relaxed);
         self.stats.dropped.fetch_add(batch.dropped, Ordering::Relaxed);
