@@ -35,7 +35,7 @@ pub fn owner(update: &Value) -> Option<TelegramId> {
 /// The update's id.
 pub fn update_id(update: &Value) -> Option<i64> {
     // The largest one is left out: nothing could come after it.
-    update.get("update_id")?.as_i64().filter(|&id| id >= 0 && id < i64::MAX)
+    update.get("update_id")?.as_i64().filter(|id| (0..i64::MAX).contains(id))
 }
 
 #[cfg(test)]

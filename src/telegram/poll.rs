@@ -98,7 +98,7 @@ pub struct Poller {
 struct Batch {
     rows: Vec<Spooled>,
     /// One update of each person in it: a wake-up finds all rows.
-    wake: Vec<(TelegramId, Value)>,
+    wake: Vec<(TelegramId, String)>,
     next: Option<UpdateId>,
     dropped: u64,
 }
@@ -192,15 +192,15 @@ impl Poller {
         self.stats.received.fetch_add(updates.len() as u64, Ordering::Relaxed);
         let batch = sort_out(updates);
         let stored = batch.rows.len() as u64;
-        if let Some(next) = batch.next {
-            if let Err(error) = self.spool.commit(batch.rows, next).await {
-                return Err(self.spool_trouble(&error));
-            }
+        if let Some(next) = batch.next
+            && let Err(error) = self.spool.commit(batch.rows, next).await
+        {
+            return Err(self.spool_trouble(&error));
         }
         self.stats.stored.fetch_add(stored, Ordering::Relaxed);
         self.stats.dropped.fetch_add(batch.dropped, Ordering::Relaxed);
-        for (user, update) in batch.wake {
-            self.feed.committed(user, update);
+        for (user, payload) in &batch.wake {
+            self.feed.committed(*user, payload);
         }
         Ok(batch.next)
     }
@@ -279,10 +279,11 @@ fn sort_out(updates: Vec<Value>) -> Batch {
             batch.dropped += 1;
             continue;
         };
-        batch.rows.push(Spooled { update: UpdateId(id), user, payload: update.to_string() });
+        let payload = update.to_string();
         if seen.insert(user) {
-            batch.wake.push((user, update));
+            batch.wake.push((user, payload.clone()));
         }
+        batch.rows.push(Spooled { update: UpdateId(id), user, payload });
     }
     batch
 }
