@@ -7,7 +7,7 @@ use super::events::{Act, CodeGone, Link};
 use super::runtime::Tasks;
 use super::send::{Waiters, refusal};
 use super::transport::Attempts;
-use crate::domain::{AccountId, ClientEvent, Delivery, InboundMessage, Timestamp};
+use crate::domain::{AccountId, ClientEvent, Delivery, InboundMessage, Reason, Timestamp};
 use crate::whatsapp::EventSink;
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -113,6 +113,11 @@ impl Shared {
     /// Whether the phone has proven possession.
     pub(super) fn is_linked(&self) -> bool {
         self.lock().link.is_linked()
+    }
+
+    /// Whether WhatsApp has said that this device is no more.
+    pub(super) fn is_logged_out(&self) -> bool {
+        self.lock().link.verdict().0 == Reason::LoggedOut
     }
 
     /// Changes the client's place in life and does what follows.
