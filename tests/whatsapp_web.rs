@@ -1,5 +1,6 @@
 //! The native provider over the simulator: linking, text both ways, restarts, closing.
 #![cfg(feature = "demo")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod whatsapp_web_support;
 
