@@ -39,6 +39,7 @@ pub(super) struct Link {
     away: Option<Reason>,
     /// A connection was begun and nothing has been heard on it.
     silent: bool,
+    attempts: u64,
     verdict: Option<(Reason, Option<Timestamp>)>,
 }
 
@@ -74,7 +75,7 @@ pub(super) fn interest() -> EventInterest {
 impl Link {
     /// `linked`: the key store holds a device already.
     pub(super) fn new(method: Option<LoginMethod>, linked: bool) -> Self {
-        Link { method, linked, online: false, away: None, silent: false, verdict: None }
+        Link { method, linked, online: false, away: None, silent: false, attempts: 0, verdict: None }
     }
 
     /// Whether it is logged in.
@@ -128,8 +129,19 @@ impl Link {
     /// A connection is about to be made. The library says nothing of a connection that ends on purpose or before it
     /// came to anything, so it is told here at the latest.
     pub(super) fn connecting(&mut self) -> Vec<Act> {
+        self.attempts += 1;
         let unheard = std::mem::replace(&mut self.silent, true);
         if self.online || unheard { self.gone(Reason::NetworkAway) } else { Vec::new() }
+    }
+
+    /// How many connections were begun.
+    pub(super) fn attempts(&self) -> u64 {
+        self.attempts
+    }
+
+    /// Whether nothing has been heard on that connection, and no later one was begun.
+    pub(super) fn is_unheard(&self, attempt: u64) -> bool {
+        self.silent && self.attempts == attempt && self.verdict.is_none()
     }
 
     /// A connection could not be made.

@@ -7,12 +7,13 @@ use super::events::{Act, CodeGone, Link};
 use super::runtime::Tasks;
 use super::send::{Waiters, refusal};
 use super::transport::Attempts;
-use crate::domain::{AccountId, ClientEvent, Delivery, InboundMessage, Timestamp};
+use crate::domain::{AccountId, ClientEvent, Delivery, InboundMessage, Reason, Timestamp};
 use crate::whatsapp::EventSink;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 use tokio::sync::Notify;
 use whatsapp_rust::types::durability_hook::InboundDurabilityHook;
 use whatsapp_rust::wacore::types::events::{
@@ -20,6 +21,10 @@ use whatsapp_rust::wacore::types::events::{
 };
 use whatsapp_rust::wacore::types::presence::ReceiptType;
 use whatsapp_rust::{Client, Jid as WaJid};
+
+/// From the first byte to the first word of the server. The library itself waits 10 s for the phone's keys after a first
+/// login, and 20 s for a connection.
+const LOGIN: Duration = Duration::from_secs(25);
 
 /// One client's shared part.
 pub(super) struct Shared {
@@ -115,6 +120,11 @@ impl Shared {
         self.lock().link.is_linked()
     }
 
+    /// Whether WhatsApp has said that this device is no more.
+    pub(super) fn is_logged_out(&self) -> bool {
+        self.lock().link.verdict().0 == Reason::LoggedOut
+    }
+
     /// Changes the client's place in life and does what follows.
     pub(super) fn apply(self: &Arc<Self>, change: impl FnOnce(&mut Link) -> Vec<Act>) {
         let mut state = self.lock();
@@ -166,6 +176,23 @@ impl Shared {
         if let Some(client) = self.client() {
             self.tasks.spawn(async move { client.disconnect().await });
         }
+    }
+
+    /// Gives a connection up on which the server says nothing at all. The library would wait for its keepalive, which
+    /// takes up to a minute to find that out.
+    fn watch_login(self: &Arc<Self>) {
+        let attempt = self.lock().link.attempts();
+        let me = Arc::downgrade(self);
+        self.tasks.spawn(async move {
+            tokio::time::sleep(LOGIN).await;
+            let Some(me) = me.upgrade() else { return };
+            if me.lock().link.is_unheard(attempt)
+                && let Some(client) = me.client()
+            {
+                tracing::info!(account.id = %me.account, event = "login_silent", "WhatsApp does not answer; connecting anew");
+                client.reconnect_immediately().await;
+            }
+        });
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -311,6 +338,7 @@ pub(super) struct Watch(pub(super) Arc<Shared>);
 impl Attempts for Watch {
     fn connecting(&self) {
         self.0.apply(Link::connecting);
+        self.0.watch_login();
     }
 
     fn failed(&self) {

@@ -173,7 +173,13 @@ fn other_kinds_are_named() {
         ..Default::default()
     };
     assert_eq!(shown(&voice, &EditAttribute::Empty), "voice");
-    let strange = wa::Message { bcall_message: MessageField::some(Default::default()), ..Default::default() };
+    let strange = wa::Message {
+        bcall_message: MessageField::some(wa::message::BCallMessage {
+            session_id: Some("x".into()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
     assert_eq!(shown(&strange, &EditAttribute::Empty), "unknown");
 }
 

@@ -174,3 +174,14 @@ fn an_end_without_a_reason_is_our_fault() {
     let mut link = Link::new(None, true);
     assert_eq!(link.broken(), [Act::Lost, Act::Stop]);
 }
+
+#[test]
+fn a_connection_is_unheard_until_a_word_comes_or_another_is_begun() {
+    let mut link = Link::new(None, true);
+    link.connecting();
+    assert!(link.is_unheard(1));
+    link.connecting();
+    assert!(!link.is_unheard(1) && link.is_unheard(2));
+    link.on(&connected(), NOW);
+    assert!(!link.is_unheard(2));
+}
