@@ -1,0 +1,261 @@
+//! A stage for stories: both simulators in this process, and the real daemon as a process of its own.
+//!
+//! The tour, the tests and the benchmarks play on it. It owns a temporary folder with the daemon's configuration and data.
+use super::telegram::person::SimUser;
+use super::telegram::wire::SimMessage;
+use super::telegram::{self, RateLimits, TelegramSim};
+use super::whatsapp::{self, WhatsAppSim};
+use anyhow::{Context as _, bail, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::process::{Child, Command};
+
+/// How a stage is set up.
+#[derive(Clone)]
+pub struct StageConfig {
+    /// The `sekat-demo` binary.
+    pub binary: PathBuf,
+    /// Where its files lie; made when it is not there, and left there.
+    pub folder: PathBuf,
+    /// Who may use the bot.
+    pub allow: Vec<u64>,
+    /// Whether Telegram's limits are kept, as the daemon is told and as the simulator enforces them.
+    pub telegram_limits: bool,
+    /// More lines for `sekat.toml`, in whole sections not named elsewhere.
+    pub more: String,
+    /// The level of the daemon's log.
+    pub log_level: &'static str,
+}
+
+impl StageConfig {
+    /// A stage in this folder, for these people.
+    pub fn new(binary: impl Into<PathBuf>, folder: impl Into<PathBuf>, allow: &[u64]) -> Self {
+        StageConfig {
+            binary: binary.into(),
+            folder: folder.into(),
+            allow: allow.to_vec(),
+            telegram_limits: false,
+            more: String::new(),
+            log_level: "info",
+        }
+    }
+}
+
+/// Both simulators and the daemon.
+pub struct Stage {
+    /// Telegram.
+    pub telegram: TelegramSim,
+    /// WhatsApp.
+    pub whatsapp: WhatsAppSim,
+    config: StageConfig,
+    daemon: Option<Child>,
+    starts: usize,
+}
+
+/// How long anything on a stage may take before it counts as failed. Generous: the machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Stage {
+    /// Starts the simulators and the daemon.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub async fn open(config: StageConfig) -> anyhow::Result<Stage> {
+        std::fs::create_dir_all(&config.folder)?;
+        let limits = if config.telegram_limits { RateLimits::default() } else { RateLimits::off() };
+        let telegram = TelegramSim::start(telegram::SimConfig { limits, ..telegram::SimConfig::default() }).await?;
+        let whatsapp = WhatsAppSim::start(whatsapp::SimConfig::default()).await?;
+        let mut stage = Stage { telegram, whatsapp, config, daemon: None, starts: 0 };
+        stage.write_config()?;
+        stage.start().await?;
+        Ok(stage)
+    }
+
+    /// The stage's folder.
+    pub fn folder(&self) -> &Path {
+        &self.config.folder
+    }
+
+    /// The daemon's data folder.
+    pub fn data(&self) -> PathBuf {
+        self.config.folder.join("data")
+    }
+
+    /// The daemon's log, of all its starts.
+    pub fn log(&self) -> PathBuf {
+        self.config.folder.join("sekat.log")
+    }
+
+    /// The daemon's process id.
+    pub fn pid(&self) -> Option<u32> {
+        self.daemon.as_ref().and_then(Child::id)
+    }
+
+    /// The daemon's configuration file.
+    pub fn config_file(&self) -> PathBuf {
+        self.config.folder.join("sekat.toml")
+    }
+
+    fn write_config(&self) -> anyhow::Result<()> {
+        let folder = &self.config.folder;
+        let allow = self.config.allow.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        let rates = if self.config.telegram_limits {
+            String::new()
+        } else {
+            "rate_per_second = 100000\nchat_per_second = 10000\ngroup_per_minute = 100000\n".to_owned()
+        };
+        std::fs::write(folder.join("token"), telegram::SimConfig::default().token)?;
+        private(&folder.join("token"))?;
+        let text = format!(
+            "[telegram]\napi_url = \"{}\"\ntoken_file = \"{}\"\n{rates}\n[access]\nallow = [{allow}]\n\n[data]\ndir = \"{}\"\n\n\
+             [sessions]\ndir = \"{}\"\n\n[whatsapp.web]\nendpoint = \"{}\"\n\n[log]\nlevel = \"{}\"\n\n{}",
+            self.telegram.api_url(),
+            folder.join("token").display(),
+            folder.join("data").display(),
+            folder.join("sessions").display(),
+            self.whatsapp.ws_url(),
+            self.config.log_level,
+            self.config.more,
+        );
+        std::fs::write(self.config_file(), text)?;
+        Ok(())
+    }
+
+    /// Starts the daemon and waits until it is ready.
+    ///
+    /// # Errors
+    /// When it ends instead, or takes too long.
+    pub async fn start(&mut self) -> anyhow::Result<()> {
+        ensure!(self.daemon.is_none(), "the daemon runs already");
+        self.starts += 1;
+        let log = std::fs::File::options().create(true).append(true).open(self.log())?;
+        let before = std::fs::read(self.log()).map(|b| b.len()).unwrap_or(0);
+        let mut child = Command::new(&self.config.binary)
+            .args(["--config"])
+            .arg(self.config_file())
+            .arg("run")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .context("start the daemon")?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = child.try_wait()? {
+                bail!("the daemon ended at once: {status}\n{}", self.log_tail(before));
+            }
+            if self.log_tail(before).contains("\"ready\"") || self.log_tail(before).contains("ready event=") {
+                break;
+            }
+            if self.log_tail(before).lines().any(|l| l.contains("ready")) {
+                break;
+            }
+            ensure!(Instant::now() < until, "the daemon is not ready in time\n{}", self.log_tail(before));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.daemon = Some(child);
+        Ok(())
+    }
+
+    fn log_tail(&self, from: usize) -> String {
+        let bytes = std::fs::read(self.log()).unwrap_or_default();
+        String::from_utf8_lossy(bytes.get(from..).unwrap_or_default()).into_owned()
+    }
+
+    /// Kills the daemon with SIGKILL, in mid-step.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        let mut child = self.daemon.take().context("the daemon does not run")?;
+        child.kill().await?;
+        Ok(())
+    }
+
+    /// Stops the daemon with SIGTERM; how long it took.
+    ///
+    /// # Errors
+    /// When it does not end in time, or not well.
+    pub async fn stop(&mut self) -> anyhow::Result<Duration> {
+        let mut child = self.daemon.take().context("the daemon does not run")?;
+        let pid = child.id().context("the daemon has ended already")?;
+        let begin = Instant::now();
+        let told = Command::new("kill").arg("-TERM").arg(pid.to_string()).status().await?;
+        ensure!(told.success(), "the daemon could not be told to stop");
+        let status = tokio::time::timeout(PATIENCE, child.wait()).await.context("the daemon does not stop")??;
+        ensure!(status.success(), "the daemon ended with {status}\n{}", self.log_tail(0));
+        Ok(begin.elapsed())
+    }
+
+    /// Ends everything. Nothing runs after it.
+    ///
+    /// # Errors
+    /// When the daemon does not stop well.
+    pub async fn close(mut self) -> anyhow::Result<()> {
+        if self.daemon.is_some() {
+            self.stop().await?;
+        }
+        self.whatsapp.shutdown().await;
+        self.telegram.shutdown().await?;
+        Ok(())
+    }
+
+    /// A person on Telegram.
+    pub fn person(&self, id: u64, name: &str) -> SimUser {
+        self.telegram.user(i64::try_from(id).unwrap_or(i64::MAX)).named(name)
+    }
+
+    /// Registers a phone with WhatsApp.
+    ///
+    /// # Errors
+    /// When the number is taken.
+    pub fn phone(&self, number: &str, name: &str) -> anyhow::Result<()> {
+        Ok(self.whatsapp.register(number, name)?)
+    }
+
+    /// Links this phone's number to this person by QR: asks for it, scans the picture in the chat, and waits until the
+    /// number is connected.
+    ///
+    /// # Errors
+    /// When a step does not come.
+    pub async fn link_by_qr(&self, person: &mut SimUser, number: &str) -> anyhow::Result<()> {
+        person.send("/link").await?;
+        person.wait_button("QR code", PATIENCE).await?;
+        person.press_label("QR code").await?;
+        let picture = person.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
+        let payload = super::scan::scan(&person.file_of(picture.message_id).await?)?;
+        self.whatsapp.scan(&payload, number).await?;
+        person.wait_text("is linked and connected", PATIENCE).await?;
+        Ok(())
+    }
+
+    /// Links this phone's number to this person by code.
+    ///
+    /// # Errors
+    /// When a step does not come.
+    pub async fn link_by_code(&self, person: &mut SimUser, number: &str) -> anyhow::Result<()> {
+        person.send(&format!("/link +{number}")).await?;
+        let shown = person.wait_text("Your code:", PATIENCE).await?;
+        self.whatsapp.enter_code(&code_in(&shown)?, number).await?;
+        person.wait_text("is linked and connected", PATIENCE).await?;
+        Ok(())
+    }
+}
+
+/// The eight characters of the code that a message shows.
+///
+/// # Errors
+/// When it shows none.
+pub fn code_in(message: &SimMessage) -> anyhow::Result<String> {
+    let line = message.text.lines().next().context("an empty message")?;
+    let code: String = line.rsplit(' ').next().unwrap_or_default().replace('-', "");
+    ensure!(code.len() == 8, "no code in the message");
+    Ok(code)
+}
+
+fn private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+}
