@@ -1,10 +1,11 @@
 //! A stage for stories: both simulators in this process, and the real daemon as a process of its own.
 //!
 //! The tour, the tests and the benchmarks play on it. It owns a temporary folder with the daemon's configuration and data.
-use super::telegram::person::SimUser;
+use super::telegram::client::SimUser;
 use super::telegram::wire::SimMessage;
 use super::telegram::{self, RateLimits, TelegramSim};
 use super::whatsapp::{self, WhatsAppSim};
+use crate::flows::words;
 use anyhow::{Context as _, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -222,8 +223,8 @@ impl Stage {
     /// When a step does not come.
     pub async fn link_by_qr(&self, person: &mut SimUser, number: &str) -> anyhow::Result<()> {
         person.send("/link").await?;
-        person.wait_button("QR code", PATIENCE).await?;
-        person.press_label("QR code").await?;
+        person.wait_button(words::QR_BUTTON, PATIENCE).await?;
+        person.press_label(words::QR_BUTTON).await?;
         let picture = person.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
         let payload = super::scan::scan(&person.file_of(picture.message_id).await?)?;
         self.whatsapp.scan(&payload, number).await?;
