@@ -180,10 +180,9 @@ pub fn type_code(code: &str) -> RichText {
         Some((a, b)) if code.len() == 8 => format!("{a}-{b}"),
         _ => code.to_owned(),
     };
-    RichText::default()
-        .bold("Your code: ")
-        .code(&shown)
-        .push("\nOn the phone: Settings → Linked devices → Link a device → Link with phone number instead, and type it.")
+    RichText::default().bold("Your code: ").code(&shown).push(
+        "\nOn the phone: Settings → Linked devices → Link a device → Link with phone number instead, and type it.",
+    )
 }
 
 /// How long something on screen still holds.

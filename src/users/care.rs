@@ -264,10 +264,9 @@ impl Task {
 /// After a start: a linking that the last process left behind is completed where the phone had confirmed it, else told
 /// to have been interrupted.
 async fn resume(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
-    for left in vault.db().read(accounts::list).await? {
-        if left.state != AccountState::QrScanning || entry.slots.get(left.id).is_some() {
-            continue;
-        }
+    for id in entry.slots.left() {
+        let left = vault.db().read(move |db| accounts::get(db, id)).await?;
+        let Some(left) = left.filter(|a| a.state == AccountState::QrScanning) else { continue };
         let keys = WaStore::new(vault.wa_handle(left.id));
         let linked = keys.is_linked().await?;
         keys.handle().fence().await?;

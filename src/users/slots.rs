@@ -44,6 +44,8 @@ struct State {
     running: HashMap<AccountId, Running>,
     /// Linkings that were asked for in this process and have not begun.
     links: HashSet<AccountId>,
+    /// Linkings that the last process left behind.
+    left: Vec<AccountId>,
     /// Accounts that a task is busy with.
     busy: HashSet<AccountId>,
     /// Starts since the account was last online.
@@ -136,6 +138,16 @@ impl Slots {
     /// Whether a linking was asked for and has not begun; it begins now.
     pub fn begin_link(&self, account: AccountId) -> bool {
         self.state().links.remove(&account)
+    }
+
+    /// Linkings that the last process left behind, as found before anything new could begin.
+    pub fn leave(&self, left: Vec<AccountId>) {
+        self.state().left = left;
+    }
+
+    /// The linkings that the last process left behind.
+    pub fn left(&self) -> Vec<AccountId> {
+        self.state().left.clone()
     }
 
     /// Takes an account for one task. `false`: another one is busy with it.

@@ -5,7 +5,8 @@ use super::erase;
 use super::news::News;
 use super::store::UserDataStore;
 use crate::domain::{
-    AccountId, Body, Class, ClientEvent, LoginStep, Outgoing, PhoneNumber, Reason, RichText, Timestamp, UpdateId,
+    AccountId, AccountState, Body, Class, ClientEvent, LoginStep, Outgoing, PhoneNumber, Reason, RichText, Timestamp,
+    UpdateId,
 };
 use crate::flows::{self, Env, Step, account, chat, words};
 use crate::limits::Backoff;
@@ -293,9 +294,11 @@ async fn message_news(entry: &Arc<UserEntry>, vault: &Vault, news: Vec<News>) ->
 /// After a start: what was under way when the daemon died becomes a fact, or a question to the person.
 async fn recover(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
     let now = Timestamp::now();
-    let (repeated, applied) = vault
+    let (repeated, left, applied) = vault
         .step(now, move |tx, person| {
             let repeated = says::recover(tx)?;
+            let linking = accounts::list(tx)?.into_iter().filter(|a| a.state == AccountState::QrScanning);
+            let left = linking.map(|a| a.id).collect();
             let applier = Applier { tx, person, source: String::new() };
             let mut applied = Applied::default();
             for send in sends::recover(tx)? {
@@ -304,9 +307,10 @@ async fn recover(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
             let window = i64::try_from(crate::store::context::QR_WINDOW.as_millis()).unwrap_or(0);
             accounts::forget_qr(tx, Timestamp(now.0 - window))?;
             applied.blocked = Some(flags::blocked(tx)?);
-            Ok((repeated, applied))
+            Ok((repeated, left, applied))
         })
         .await?;
+    entry.slots.leave(left);
     if repeated > 0 {
         warn!(user.id = entry.id().0, repeated, "messages to Telegram may be repeated");
     }
