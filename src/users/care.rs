@@ -255,7 +255,11 @@ impl Task {
             return Ok(false);
         }
         match running.client {
-            Some(client) => Ok(client.logout(limit).await),
+            // The provider keeps the limit itself; the second one is for a provider that does not.
+            Some(client) => {
+                let asked = tokio::time::timeout(limit + Duration::from_secs(1), client.logout(limit));
+                Ok(asked.await.unwrap_or(false))
+            }
             None => Ok(false),
         }
     }
@@ -264,8 +268,10 @@ impl Task {
 /// After a start: a linking that the last process left behind is completed where the phone had confirmed it, else told
 /// to have been interrupted.
 async fn resume(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
+    // Only what was left: a person's very first message may have begun another linking by now.
+    let left_links = entry.left_links.get().map(Vec::as_slice).unwrap_or_default();
     for left in vault.db().read(accounts::list).await? {
-        if left.state != AccountState::QrScanning || entry.slots.get(left.id).is_some() {
+        if left.state != AccountState::QrScanning || !left_links.contains(&left.id) {
             continue;
         }
         let keys = WaStore::new(vault.wa_handle(left.id));

@@ -6,8 +6,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+
+/// What a provider may need on top of a limit to end by force what did not end by itself.
+const OVERTIME: Duration = Duration::from_secs(8);
 
 /// A client that runs, with what belongs to this start of it.
 #[derive(Clone)]
@@ -28,8 +32,9 @@ impl Running {
     /// Stops the client and lets go of its keys, cleanly within `limit`, else by force. A late write of it fails.
     pub async fn close(self, limit: Duration) {
         self.stop.cancel();
+        // The provider keeps the limit itself; the second one is for a provider that does not.
         if let Some(client) = &self.client
-            && !client.close(limit).await
+            && !timeout(limit + OVERTIME, client.close(limit)).await.unwrap_or(false)
         {
             warn!(account.id = self.account.0, "a client did not close in time and was stopped by force");
         }

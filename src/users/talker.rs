@@ -17,7 +17,11 @@ const AWAY: Backoff = Backoff { first: Duration::from_millis(250), cap: Duration
 /// Works until the entry stops.
 pub(super) async fn run(entry: Arc<UserEntry>) {
     let Some(vault) = entry.ready_vault().await.cloned() else { return };
-    let mut talker = Talker { entry, vault, trouble: 0, last: None };
+    // Left behind by this task when it panicked: what was being said may have been said.
+    if let Err(e) = vault.tx_normal(|tx| says::recover(tx).map(drop)).await {
+        warn!(user.id = entry.id().0, error.code = e.code(), "cannot look for what was being said");
+    }
+    let mut talker = Talker { entry, vault, trouble: 0, last: None, shown: None };
     loop {
         let pause = match talker.turn().await {
             Ok(Next::More) => continue,
@@ -54,6 +58,8 @@ struct Talker {
     trouble: u32,
     /// What was said last and is not on record yet: it is recorded in the transaction that takes the next.
     last: Option<(Say, Said)>,
+    /// What was shown last and could not be put on record: shown again it would stand in the chat twice.
+    shown: Option<(Show, Option<MessageId>)>,
 }
 
 impl Talker {
@@ -63,6 +69,7 @@ impl Talker {
             self.settle().await?;
             return Ok(Next::Idle);
         }
+        self.settle_shown().await?;
         let last = self.last.clone();
         let (say, show) = self
             .vault
@@ -88,6 +95,7 @@ impl Talker {
     }
 
     async fn settle(&mut self) -> Result<()> {
+        self.settle_shown().await?;
         if let Some((say, said)) = self.last.clone() {
             self.vault.tx_normal(move |tx| says::record(tx, &say, said)).await?;
             self.last = None;
@@ -170,8 +178,17 @@ impl Talker {
         telegram.send(&show.out).await
     }
 
-    async fn record(&self, show: Show, message: Option<MessageId>) -> Result<()> {
-        self.vault.tx_normal(move |tx| shows::shown(tx, &show, message)).await
+    async fn record(&mut self, show: Show, message: Option<MessageId>) -> Result<()> {
+        self.shown = Some((show, message));
+        self.settle_shown().await
+    }
+
+    async fn settle_shown(&mut self) -> Result<()> {
+        if let Some((show, message)) = self.shown.clone() {
+            self.vault.tx_normal(move |tx| shows::shown(tx, &show, message)).await?;
+            self.shown = None;
+        }
+        Ok(())
     }
 
     /// Waits for a share of Telegram's limits. `false`: the entry stops first.
