@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// What a provider may need on top of a limit to end by force what did not end by itself.
-const OVERTIME: Duration = Duration::from_secs(8);
+const OVERTIME: Duration = Duration::from_secs(6);
 
 /// A client that runs, with what belongs to this start of it.
 #[derive(Clone)]

@@ -41,7 +41,7 @@ impl Daemon {
         allow: &[u64],
     ) -> anyhow::Result<Daemon> {
         let cfg = SimConfig { limits: RateLimits::off(), ..SimConfig::default() };
-        let token = cfg.token.clone();
+        let (token, bot) = (cfg.token.clone(), cfg.bot_id());
         let telegram = TelegramSim::start(cfg).await?;
         let api_url = telegram.api_url().parse()?;
         let api = Api::new(ApiConfig { token, api_url, deadline: Duration::from_secs(15), loopback_only: true })?;
@@ -50,7 +50,7 @@ impl Daemon {
         let store = StoreKey::load_or_create(&master, folder)?;
         let raw = |name: &str| RawKey::new(*store.derive(name));
         let file = |name: &str| folder.join(name);
-        let spool = Spool::new(threads.clone(), &file("spool.db"), raw("spool.db"), telegram.bot_id());
+        let spool = Spool::new(threads.clone(), &file("spool.db"), raw("spool.db"), bot);
         let shared = Shared {
             vaults: Vaults::new(threads.clone(), master, folder),
             spool: spool.clone(),

@@ -32,7 +32,10 @@ mod protocol_rows;
 pub mod schema;
 mod signal;
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, Params, Row};
+use tokio::sync::Notify;
 use whatsapp_rust::Jid;
 use whatsapp_rust::wacore::store::error::StoreError as WaError;
 
@@ -60,12 +63,18 @@ impl std::fmt::Debug for LinkedAs {
 #[derive(Clone, Debug)]
 pub struct WaStore {
     handle: Handle,
+    refused: Arc<Notify>,
 }
 
 impl WaStore {
     /// Takes the handle of `wa-<account>.db`, made with [`schema::MIGRATIONS`].
     pub fn new(handle: Handle) -> WaStore {
-        WaStore { handle }
+        WaStore { handle, refused: Arc::default() }
+    }
+
+    /// Rung whenever something could not be written: what the client wanted to keep may have to be had again.
+    pub fn refused(&self) -> Arc<Notify> {
+        Arc::clone(&self.refused)
     }
 
     /// The file's handle, to close it when idle or to fence it.
@@ -95,7 +104,11 @@ impl WaStore {
         durability: Durability,
         work: impl FnOnce(&Tx<'_>) -> super::Result<T> + Send + 'static,
     ) -> WaResult<T> {
-        self.handle.tx(durability, work).await.map_err(wa_error)
+        let written = self.handle.tx(durability, work).await;
+        if written.as_ref().is_err_and(|e| !matches!(e, StoreError::Fenced | StoreError::ShuttingDown)) {
+            self.refused.notify_one();
+        }
+        written.map_err(wa_error)
     }
 
     /// Runs one statement in a transaction; gives the number of rows it changed.
