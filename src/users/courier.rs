@@ -1,7 +1,7 @@
 //! Takes one number's messages to WhatsApp, one at a time. Never sends twice unasked.
 use super::apply::Applier;
 use super::entry::UserEntry;
-use super::slots::Running;
+use super::slots::{LAST_ANSWER, Running};
 use crate::domain::{Reason, Timestamp};
 use crate::flows::{Step, chat};
 use crate::store::sends::{Send, SendState};
@@ -46,6 +46,10 @@ pub(super) async fn run(entry: Arc<UserEntry>, vault: Vault, running: Running) {
 /// One message. `false`: none waits, or none can leave now.
 async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<bool> {
     let account = running.account;
+    let _sending = running.sending.lock().await;
+    if running.stop.is_cancelled() {
+        return Ok(false);
+    }
     let Some(send) = vault.tx(move |tx| sends::take(tx, account)).await? else { return Ok(false) };
     let Some(client) = &running.client else { return Ok(false) };
     let deadline = entry.shared.settings.send_timeout;
@@ -58,8 +62,8 @@ async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<boo
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => SendOutcome::Unknown,
         },
-        // The client is being closed in mid-call: what became of this message, nobody knows.
-        () = running.stop.cancelled() => SendOutcome::Unknown,
+        // The client is closed in mid-call: what became of this message, nobody knows.
+        () = closed(running) => SendOutcome::Unknown,
     };
     let fate = match outcome {
         SendOutcome::Accepted => Fate::Settled(SendState::Sent, None),
@@ -76,6 +80,12 @@ async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<boo
         return Ok(false);
     }
     Ok(true)
+}
+
+/// Waits until the client is being closed and does not wait for answers any more.
+async fn closed(running: &Running) {
+    running.stop.cancelled().await;
+    tokio::time::sleep(LAST_ANSWER).await;
 }
 
 /// How a message's turn ended.

@@ -1,5 +1,5 @@
 //! A person's own clients: at most one for each of their numbers.
-use crate::domain::{AccountId, Generation};
+use crate::domain::{AccountId, Generation, Reason};
 use crate::store::WaStore;
 use crate::whatsapp::Client;
 use std::collections::{HashMap, HashSet};
@@ -10,6 +10,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+/// How long a client that is being closed waits for the answer to the message that it has just sent.
+pub(super) const LAST_ANSWER: Duration = Duration::from_secs(2);
 /// What a provider may need on top of a limit to end by force what did not end by itself.
 const OVERTIME: Duration = Duration::from_secs(6);
 
@@ -22,16 +24,22 @@ pub(super) struct Running {
     pub keys: WaStore,
     pub online: watch::Sender<bool>,
     pub sends: Arc<Notify>,
+    /// Held while a message is with the client and until its outcome is on record.
+    pub sending: Arc<tokio::sync::Mutex<()>>,
     /// Ends the courier of this start.
     pub stop: CancellationToken,
-    /// The client has stopped by itself and will not come back.
-    pub ended: bool,
+    /// Why the client has stopped by itself and will not come back.
+    pub ended: Option<Reason>,
 }
 
 impl Running {
-    /// Stops the client and lets go of its keys, cleanly within `limit`, else by force. A late write of it fails.
+    /// Stops the client and lets go of its keys, cleanly within `limit`, else by force. A late write of it fails. A message
+    /// that has just been handed over gets a moment for its answer, lest its sender be asked about it.
     pub async fn close(self, limit: Duration) {
         self.stop.cancel();
+        if tokio::time::timeout(limit.min(LAST_ANSWER), self.sending.lock()).await.is_err() {
+            info!(account.id = self.account.0, "a client is closed while an answer from WhatsApp is awaited");
+        }
         // The provider keeps the limit itself; the second one is for a provider that does not.
         if let Some(client) = &self.client
             && !timeout(limit + OVERTIME, client.close(limit)).await.unwrap_or(false)
@@ -99,9 +107,9 @@ impl Slots {
     }
 
     /// The client has stopped by itself.
-    pub fn ended(&self, account: AccountId, generation: Generation) {
+    pub fn ended(&self, account: AccountId, generation: Generation, reason: Reason) {
         if let Some(r) = self.state().running.get_mut(&account).filter(|r| r.generation == generation) {
-            r.ended = true;
+            r.ended = Some(reason);
             r.online.send_replace(false);
         }
     }

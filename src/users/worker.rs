@@ -56,7 +56,7 @@ pub(super) async fn run(entry: Arc<UserEntry>, users: UserDataStore) {
 enum Turn {
     Idle,
     More,
-    Erase(Option<UpdateId>),
+    Erase(UpdateId),
 }
 
 /// The person's rows wait; the operator's log and the person hear of it, once an episode.
@@ -88,8 +88,8 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore) -> Result<Turn, Vau
     }
     let vault = entry.vault().await?;
     if !entry.ready.is_cancelled() {
-        if vault.db().read(flags::erasing).await? {
-            return Ok(Turn::Erase(None));
+        if let Some(until) = vault.db().read(flags::erasing).await? {
+            return Ok(Turn::Erase(until));
         }
         recover(entry, vault).await?;
         entry.ready.cancel();
@@ -105,7 +105,7 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore) -> Result<Turn, Vau
         done.push(update);
         if after(entry, applied).await {
             // Its row stays: if the erasing is interrupted before it is noted, the vault's flag takes it up again.
-            return Ok(Turn::Erase(Some(update)));
+            return Ok(Turn::Erase(update));
         }
     }
     if !done.is_empty() {
@@ -194,7 +194,11 @@ async fn try_input(entry: &UserEntry, vault: &Vault, row: Spooled) -> Result<App
             // acted on.
             let Some(input) = reader.read(&row.payload) else { return Ok(Applied::default()) };
             let step = flows::step(&person.context(&input)?, &input, &env);
-            Applier { tx, person, source: format!("u{bot}:{}", row.update) }.apply(step)
+            let applied = Applier { tx, person, source: format!("u{bot}:{}", row.update) }.apply(step)?;
+            if applied.erase {
+                flags::set_erasing(tx, row.update)?;
+            }
+            Ok(applied)
         })
         .await
 }
@@ -242,8 +246,8 @@ async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Res
     if let ClientEvent::Login(LoginStep::Paired { phone }) = &event {
         refused = claim(entry, id, phone).await?;
     }
-    if matches!(event, ClientEvent::Ended { .. }) {
-        entry.slots.ended(id, generation);
+    if let ClientEvent::Ended { reason, .. } = event {
+        entry.slots.ended(id, generation, reason);
         entry.care.notify_one();
     }
     if matches!(event, ClientEvent::Online) {
