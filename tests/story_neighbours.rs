@@ -359,7 +359,6 @@ async fn a_full_disk_loses_nothing() -> anyhow::Result<()> {
     until("everything that came", async || {
         let texts: String = ana.transcript().await?.into_iter().map(|m| m.text).collect();
         let missing: Vec<i32> = (0..40).filter(|n| !texts.contains(&format!("in-{n}-"))).collect();
-        eprintln!("missing {missing:?}, {} wait at WhatsApp", stage.whatsapp.companions(ANA_NUMBER)?[0].waiting);
         Ok(missing.is_empty().then_some(()))
     })
     .await?;
