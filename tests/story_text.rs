@@ -26,7 +26,7 @@ async fn a_long_text_from_whatsapp_comes_in_parts_and_each_part_can_be_answered(
     let mut answers = Vec::new();
     for text in &texts {
         assert!(units(text) > 5_000);
-        let end = text.rsplit(|c: char| c == '\n' || c == ' ' || c == '🙂').next().unwrap_or_default().to_owned();
+        let end = text.rsplit(['\n', ' ', '🙂']).next().unwrap_or_default().to_owned();
         ana.mark().await?;
         let before = said(&ana).await?;
         stage.whatsapp.send(CITRA, ANA_NUMBER, text).await?;

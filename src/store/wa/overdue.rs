@@ -13,12 +13,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Chat, sender, id.
 pub(super) type Key = (String, String, String);
 
+type Rows = BTreeMap<Key, (Vec<u8>, i64)>;
+
 /// How many are kept. WhatsApp stops sending to who acknowledges nothing long before.
 const KEPT: usize = 10_000;
 
 /// The messages, with the second in which they came. A clone is another reference to the same ones.
 #[derive(Clone, Default)]
-pub(super) struct Overdue(Arc<Mutex<BTreeMap<Key, (Vec<u8>, i64)>>>);
+pub(super) struct Overdue(Arc<Mutex<Rows>>);
 
 impl std::fmt::Debug for Overdue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -27,7 +29,7 @@ impl std::fmt::Debug for Overdue {
 }
 
 impl Overdue {
-    fn rows(&self) -> MutexGuard<'_, BTreeMap<Key, (Vec<u8>, i64)>> {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
