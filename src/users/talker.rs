@@ -13,8 +13,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 
-/// Waits between tries when Telegram is away.
-const AWAY: Backoff = Backoff { first: Duration::from_millis(250), cap: Duration::from_secs(30) };
+/// Waits between tries when Telegram is away. Short, so that people hear soon when it is back; the budget keeps all of
+/// them together from storming it.
+const AWAY: Backoff = Backoff { first: Duration::from_millis(250), cap: Duration::from_secs(5) };
 
 /// How often the time left of something that expires is told anew: often enough to be believed, and far from Telegram's
 /// one message a second.
@@ -231,6 +232,8 @@ impl Talker {
     async fn judge(&mut self, out: &Outgoing, e: TelegramError) -> Result<Option<Next>> {
         match e {
             TelegramError::RetryAfter(wait) => {
+                // It is there: what fails after this is a new trouble.
+                self.trouble = 0;
                 self.entry.shared.budget.pause_chat(out.chat, wait);
                 Ok(Some(Next::After(wait)))
             }
