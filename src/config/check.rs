@@ -111,13 +111,6 @@ fn rest(config: &Config, report: &mut impl FnMut(&'static str, String)) {
             report(key, "must be longer than 0".to_owned());
         }
     }
-    for (key, value) in
-        [("limits.inbox_rows", config.limits.inbox_rows), ("limits.outbox_rows", config.limits.outbox_rows)]
-    {
-        if value == 0 {
-            report(key, "must be at least 1".to_owned());
-        }
-    }
 }
 
 /// An address without user, password, query or fragment: those would end up in places where addresses are shown.

@@ -92,8 +92,6 @@ keys! {
     "store.idle_close" => store.idle_close, "an unused database is closed after this";
     "session.ttl" => session.ttl, "an idle conversation is parked after this";
     "session.sweep" => session.sweep, "how often idle ones are looked for";
-    "limits.inbox_rows" => limits.inbox_rows, "updates of one user that may wait";
-    "limits.outbox_rows" => limits.outbox_rows, "messages of one user that may wait";
     "limits.disk_reserve" => limits.disk_reserve, "doctor warns when less is free";
     "log.format" => log.format, "form of the log";
     "log.level" => log.level, "least important line written";

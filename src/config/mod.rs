@@ -155,10 +155,6 @@ pub struct Session {
 /// `[limits]`
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Updates of one user that may wait.
-    pub inbox_rows: u32,
-    /// Effects of one user that may wait.
-    pub outbox_rows: u32,
     /// `sekat doctor` warns when less than this is free on the data folder's disk.
     pub disk_reserve: Size,
 }
@@ -233,7 +229,7 @@ impl Default for Session {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { inbox_rows: 1_000, outbox_rows: 5_000, disk_reserve: Size(200_000_000) }
+        Self { disk_reserve: Size(200_000_000) }
     }
 }
 

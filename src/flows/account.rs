@@ -31,12 +31,12 @@ fn login(account: &Account, step: &LoginStep, env: &Env) -> Step {
     let cancel = vec![vec![button(words::CANCEL_BUTTON, Action::LinkCancel(account.id))]];
     match step {
         LoginStep::Qr { payload, expires_in } => {
-            let body = Body::Qr { payload: payload.clone(), caption: words::scan_qr(*expires_in) };
+            let body = Body::Qr { payload: payload.clone(), caption: words::scan_qr() };
             let expires_at = Some(env.now.after(*expires_in));
             Step::default().effect(Effect::Show { slot, body, keyboard: cancel, reply_to: None, expires_at })
         }
         LoginStep::Code { code, expires_in } => {
-            let body = Body::Text(words::type_code(code, *expires_in));
+            let body = Body::Text(words::type_code(code));
             let expires_at = Some(env.now.after(*expires_in));
             Step::default().effect(Effect::Show { slot, body, keyboard: cancel, reply_to: None, expires_at })
         }

@@ -129,6 +129,15 @@ pub const COMMANDS: &[(&str, &str)] = &[
 
 /// One step: what the person did, and what follows from it.
 pub fn step(user: &UserContext, input: &Input, env: &Env) -> Step {
+    let mut step = answer(user, input, env);
+    // Who can do something here has not blocked the bot, whatever was heard before.
+    if user.blocked() && !matches!(input, Input::Blocked) {
+        step.blocked = Some(false);
+    }
+    step
+}
+
+fn answer(user: &UserContext, input: &Input, env: &Env) -> Step {
     match input {
         Input::Command { name, rest, message } => command(user, name, rest, *message, env),
         Input::Text { text, message, .. } => text_step(user, text, *message, env),

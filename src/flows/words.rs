@@ -168,26 +168,26 @@ pub fn bad_number(problem: PhoneError) -> RichText {
 }
 
 /// Under the QR picture.
-pub fn scan_qr(left: Duration) -> RichText {
-    RichText::default()
-        .bold("Scan this with WhatsApp")
-        .push("\nOn the phone: Settings → Linked devices → Link a device.\n⏳ ")
-        .push(&seconds(left))
-        .push(" left; a new picture follows by itself.")
+pub fn scan_qr() -> RichText {
+    RichText::default().bold("Scan this with WhatsApp").push(
+        "\nOn the phone: Settings → Linked devices → Link a device. A new picture follows by itself when this one is over.",
+    )
 }
 
 /// The code, and what to do with it.
-pub fn type_code(code: &str, left: Duration) -> RichText {
+pub fn type_code(code: &str) -> RichText {
     let shown = match code.split_at_checked(4) {
         Some((a, b)) if code.len() == 8 => format!("{a}-{b}"),
         _ => code.to_owned(),
     };
-    RichText::default()
-        .bold("Your code: ")
-        .code(&shown)
-        .push("\nOn the phone: Settings → Linked devices → Link a device → Link with phone number instead, and type it.\n⏳ ")
-        .push(&seconds(left))
-        .push(" left.")
+    RichText::default().bold("Your code: ").code(&shown).push(
+        "\nOn the phone: Settings → Linked devices → Link a device → Link with phone number instead, and type it.",
+    )
+}
+
+/// How long something on screen still holds.
+pub fn time_left(left: Duration) -> RichText {
+    plain(&format!("\n⏳ {} left", seconds(left)))
 }
 
 fn seconds(left: Duration) -> String {

@@ -7,6 +7,7 @@ use super::telegram::{self, RateLimits, TelegramSim};
 use super::whatsapp::{self, WhatsAppSim};
 use crate::flows::words;
 use anyhow::{Context as _, bail, ensure};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -52,6 +53,8 @@ pub struct Stage {
     config: StageConfig,
     daemon: Option<Child>,
     starts: usize,
+    /// How long the log was when the daemon was last started.
+    log_begin: u64,
 }
 
 /// How long anything on a stage may take before it counts as failed. Generous: the machine may be busy.
@@ -67,7 +70,7 @@ impl Stage {
         let limits = if config.telegram_limits { RateLimits::default() } else { RateLimits::off() };
         let telegram = TelegramSim::start(telegram::SimConfig { limits, ..telegram::SimConfig::default() }).await?;
         let whatsapp = WhatsAppSim::start(whatsapp::SimConfig::default()).await?;
-        let mut stage = Stage { telegram, whatsapp, config, daemon: None, starts: 0 };
+        let mut stage = Stage { telegram, whatsapp, config, daemon: None, starts: 0, log_begin: 0 };
         stage.write_config()?;
         stage.start().await?;
         Ok(stage)
@@ -128,11 +131,20 @@ impl Stage {
     /// # Errors
     /// When it ends instead, or takes too long.
     pub async fn start(&mut self) -> anyhow::Result<()> {
+        self.launch()?;
+        self.ready().await
+    }
+
+    /// Starts the daemon and does not wait.
+    ///
+    /// # Errors
+    /// When it runs already or cannot be started.
+    pub fn launch(&mut self) -> anyhow::Result<()> {
         ensure!(self.daemon.is_none(), "the daemon runs already");
         self.starts += 1;
         let log = std::fs::File::options().create(true).append(true).open(self.log())?;
-        let before = std::fs::read(self.log()).map(|b| b.len()).unwrap_or(0);
-        let mut child = Command::new(&self.config.binary)
+        self.log_begin = log.metadata()?.len();
+        let child = Command::new(&self.config.binary)
             .args(["--config"])
             .arg(self.config_file())
             .arg("run")
@@ -142,35 +154,49 @@ impl Stage {
             .kill_on_drop(true)
             .spawn()
             .context("start the daemon")?;
-        let until = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = child.try_wait()? {
-                bail!("the daemon ended at once: {status}\n{}", self.log_tail(before));
-            }
-            if self.log_tail(before).contains("\"ready\"") || self.log_tail(before).contains("ready event=") {
-                break;
-            }
-            if self.log_tail(before).lines().any(|l| l.contains("ready")) {
-                break;
-            }
-            ensure!(Instant::now() < until, "the daemon is not ready in time\n{}", self.log_tail(before));
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
         self.daemon = Some(child);
         Ok(())
     }
 
-    fn log_tail(&self, from: usize) -> String {
-        let bytes = std::fs::read(self.log()).unwrap_or_default();
-        String::from_utf8_lossy(bytes.get(from..).unwrap_or_default()).into_owned()
+    /// Waits until the launched daemon is ready.
+    ///
+    /// # Errors
+    /// When it ends instead, or takes too long.
+    pub async fn ready(&mut self) -> anyhow::Result<()> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let ended = self.daemon.as_mut().context("the daemon does not run")?.try_wait()?;
+            let log = self.log_tail(self.log_begin)?;
+            if let Some(status) = ended {
+                self.daemon = None;
+                bail!("the daemon ended at once: {status}\n{log}");
+            }
+            if log.lines().any(|l| l.contains("event=\"ready\"") || l.contains("\"event\":\"ready\"")) {
+                return Ok(());
+            }
+            ensure!(Instant::now() < until, "the daemon is not ready in time\n{log}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The log of this and the earlier starts, from this byte on.
+    fn log_tail(&self, from: u64) -> anyhow::Result<String> {
+        let mut file = std::fs::File::open(self.log())?;
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Kills the daemon with SIGKILL, in mid-step.
     ///
     /// # Errors
-    /// When it does not run.
+    /// When it does not run, or had ended by itself.
     pub async fn kill(&mut self) -> anyhow::Result<()> {
         let mut child = self.daemon.take().context("the daemon does not run")?;
+        if let Some(status) = child.try_wait()? {
+            bail!("the daemon had ended by itself: {status}\n{}", self.log_tail(self.log_begin)?);
+        }
         child.kill().await?;
         Ok(())
     }
@@ -186,7 +212,7 @@ impl Stage {
         let told = Command::new("kill").arg("-TERM").arg(pid.to_string()).status().await?;
         ensure!(told.success(), "the daemon could not be told to stop");
         let status = tokio::time::timeout(PATIENCE, child.wait()).await.context("the daemon does not stop")??;
-        ensure!(status.success(), "the daemon ended with {status}\n{}", self.log_tail(0));
+        ensure!(status.success(), "the daemon ended with {status}\n{}", self.log_tail(self.log_begin)?);
         Ok(begin.elapsed())
     }
 

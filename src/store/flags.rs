@@ -2,7 +2,7 @@
 use super::error::Result;
 use super::handle::Tx;
 use super::rows::{from_json, json};
-use crate::domain::{Conversation, Timestamp};
+use crate::domain::{Conversation, Timestamp, UpdateId};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Where the conversation stands.
@@ -46,19 +46,20 @@ pub fn set_blocked(tx: &Tx<'_>, blocked: bool) -> Result<()> {
     Ok(())
 }
 
-/// Whether erasing was confirmed.
+/// Whether erasing was confirmed, and by which update: it and what came before it goes from the spool too.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
-pub fn erasing(db: &Connection) -> Result<bool> {
-    Ok(db.prepare_cached("SELECT 1 FROM flags WHERE name = 'erasing'")?.exists([])?)
+pub fn erasing(db: &Connection) -> Result<Option<UpdateId>> {
+    let mut query = db.prepare_cached("SELECT value FROM flags WHERE name = 'erasing'")?;
+    Ok(query.query_row([], |r| from_json(&r.get::<_, String>(0)?).map(UpdateId)).optional()?)
 }
 
-/// Notes that erasing was confirmed. There is no way back.
+/// Notes that erasing was confirmed, by this update. There is no way back.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
-pub fn set_erasing(tx: &Tx<'_>) -> Result<()> {
-    tx.execute("INSERT OR IGNORE INTO flags VALUES ('erasing', '1')", [])?;
+pub fn set_erasing(tx: &Tx<'_>, update: UpdateId) -> Result<()> {
+    tx.execute("INSERT OR IGNORE INTO flags VALUES ('erasing', ?1)", [json(&update.0)?])?;
     Ok(())
 }

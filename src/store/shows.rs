@@ -71,6 +71,18 @@ pub fn shown(tx: &Tx<'_>, show: &Show, message: Option<MessageId>) -> Result<()>
     Ok(())
 }
 
+/// Marks what a slot shows to be shown once more, unless it has another content by now.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn again(tx: &Tx<'_>, show: &Show) -> Result<()> {
+    tx.execute(
+        "UPDATE shows SET shown = version - 1 WHERE slot = ?1 AND version = ?2 AND shown = version",
+        params![show.slot.0, show.version],
+    )?;
+    Ok(())
+}
+
 /// Forgets slots that have been quiet since `before`; their last content stays in the chat.
 ///
 /// # Errors

@@ -107,10 +107,8 @@ impl Applier<'_> {
             }
             Effect::StartLink(method) => self.start_link(&method, applied)?,
             Effect::CancelLink(_) | Effect::Reconnect(_) | Effect::Logout(_) => applied.care = true,
-            Effect::Erase => {
-                flags::set_erasing(self.tx)?;
-                applied.erase = true;
-            }
+            // Noted by the worker, which knows the update that asked for it.
+            Effect::Erase => applied.erase = true,
         }
         Ok(())
     }

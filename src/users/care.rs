@@ -80,7 +80,7 @@ async fn look(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
             continue;
         }
         let account = list.iter().find(|a| a.id == id).cloned();
-        let running = entry.slots.get(id).map(|r| r.ended);
+        let running = entry.slots.get(id).map(|r| r.ended.is_some());
         match need(account.as_ref(), running, || entry.slots.begin_link(id)) {
             None => entry.slots.release(id),
             Some(need) => {
@@ -92,6 +92,12 @@ async fn look(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
         }
     }
     Ok(())
+}
+
+/// How a login went.
+enum Login {
+    Online,
+    Ended(Reason),
 }
 
 /// One account that is being looked after. Lets go of it when dropped, also by a panic.
@@ -161,8 +167,9 @@ impl Task {
             keys: keys.clone(),
             online: watch::Sender::new(false),
             sends: Arc::new(Notify::new()),
+            sending: Arc::default(),
             stop: entry.stop.child_token(),
-            ended: false,
+            ended: None,
         };
         // In its slot before it starts, so that its very first news are believed.
         entry.slots.insert(running);
@@ -233,10 +240,11 @@ impl Task {
         Ok(())
     }
 
-    /// Removes the device at WhatsApp; tells whether WhatsApp confirmed it.
+    /// Removes the device at WhatsApp; tells whether WhatsApp confirmed it. One that WhatsApp does not know any more was
+    /// removed by an earlier try.
     async fn remove_device(&self) -> Result<bool, VaultError> {
         let limit = self.entry.shared.settings.logout_timeout;
-        if self.entry.slots.get(self.id).is_none_or(|r| r.client.is_none() || r.ended) {
+        if self.entry.slots.get(self.id).is_none_or(|r| r.client.is_none() || r.ended.is_some()) {
             self.stop().await;
             if WaStore::new(self.vault.wa_handle(self.id)).is_linked().await?.is_none() {
                 return Ok(false);
@@ -244,19 +252,40 @@ impl Task {
             self.start(None).await?;
         }
         let Some(running) = self.entry.slots.get(self.id) else { return Ok(false) };
-        let mut online = running.online.subscribe();
-        let wait = tokio::time::timeout(limit, online.wait_for(|on| *on));
-        if !matches!(wait.await, Ok(Ok(_))) {
-            warn!(
-                user.id = self.entry.id().0,
-                account.id = self.id.0,
-                "a number to be logged out does not come online"
-            );
-            return Ok(false);
+        match tokio::time::timeout(limit, self.login(&running)).await {
+            Ok(Login::Online) => {}
+            Ok(Login::Ended(Reason::LoggedOut)) => return Ok(true),
+            Ok(Login::Ended(_)) | Err(_) => {
+                warn!(
+                    user.id = self.entry.id().0,
+                    account.id = self.id.0,
+                    "a number to be logged out does not come online"
+                );
+                return Ok(false);
+            }
         }
         match running.client {
             Some(client) => Ok(client.logout(limit).await),
             None => Ok(false),
+        }
+    }
+
+    /// Waits until this start of the client is online, or over.
+    async fn login(&self, running: &Running) -> Login {
+        let mut online = running.online.subscribe();
+        loop {
+            if *online.borrow_and_update() {
+                return Login::Online;
+            }
+            let now = self.entry.slots.get(self.id).filter(|r| r.generation == running.generation);
+            match now.map(|r| r.ended) {
+                Some(None) => {}
+                Some(Some(reason)) => return Login::Ended(reason),
+                None => return Login::Ended(Reason::Cancelled),
+            }
+            if online.changed().await.is_err() {
+                return Login::Ended(Reason::Cancelled);
+            }
         }
     }
 }
@@ -264,10 +293,9 @@ impl Task {
 /// After a start: a linking that the last process left behind is completed where the phone had confirmed it, else told
 /// to have been interrupted.
 async fn resume(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
-    for left in vault.db().read(accounts::list).await? {
-        if left.state != AccountState::QrScanning || entry.slots.get(left.id).is_some() {
-            continue;
-        }
+    for id in entry.slots.left() {
+        let left = vault.db().read(move |db| accounts::get(db, id)).await?;
+        let Some(left) = left.filter(|a| a.state == AccountState::QrScanning) else { continue };
         let keys = WaStore::new(vault.wa_handle(left.id));
         let linked = keys.is_linked().await?;
         keys.handle().fence().await?;

@@ -1,7 +1,7 @@
 //! Takes one number's messages to WhatsApp, one at a time. Never sends twice unasked.
 use super::apply::Applier;
 use super::entry::UserEntry;
-use super::slots::Running;
+use super::slots::{LAST_ANSWER, Running};
 use crate::domain::{Reason, Timestamp};
 use crate::flows::{Step, chat};
 use crate::store::sends::{Send, SendState};
@@ -46,6 +46,10 @@ pub(super) async fn run(entry: Arc<UserEntry>, vault: Vault, running: Running) {
 /// One message. `false`: none waits, or none can leave now.
 async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<bool> {
     let account = running.account;
+    let _sending = running.sending.lock().await;
+    if running.stop.is_cancelled() {
+        return Ok(false);
+    }
     let Some(send) = vault.tx(move |tx| sends::take(tx, account)).await? else { return Ok(false) };
     let Some(client) = &running.client else { return Ok(false) };
     let deadline = entry.shared.settings.send_timeout;
@@ -55,8 +59,8 @@ async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<boo
         outcome = tokio::time::timeout(deadline + Duration::from_secs(1), call) => {
             outcome.unwrap_or(SendOutcome::Unknown)
         }
-        // The client is being closed in mid-call: what became of this message, nobody knows.
-        () = running.stop.cancelled() => SendOutcome::Unknown,
+        // The client is closed in mid-call: what became of this message, nobody knows.
+        () = closed(running) => SendOutcome::Unknown,
     };
     let (state, reason) = match outcome {
         SendOutcome::Accepted => (SendState::Sent, None),
@@ -73,6 +77,12 @@ async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<boo
     };
     record(entry, vault, send, state, reason).await?;
     Ok(true)
+}
+
+/// Waits until the client is being closed and does not wait for answers any more.
+async fn closed(running: &Running) {
+    running.stop.cancelled().await;
+    tokio::time::sleep(LAST_ANSWER).await;
 }
 
 async fn record(entry: &UserEntry, vault: &Vault, send: Send, state: SendState, reason: Option<Reason>) -> Result<()> {

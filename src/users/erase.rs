@@ -1,11 +1,12 @@
 //! Erasing a person: devices unlinked, key destroyed, folder, session file and claims removed, a receipt given.
 //!
 //! Killed at any point it goes on at the next start: first the vault's own flag says so, and once that is gone with the
-//! key, the directory does.
+//! key, the directory does. Until the receipt is given the person has no entry but this one, so that no new world begins
+//! in the folder that is being removed; what they send waits in the spool.
 use super::entry::UserEntry;
 use super::port::TelegramError;
 use super::store::{Shared, UserDataStore};
-use crate::domain::{Body, Class, Outgoing, TelegramId, UpdateId};
+use crate::domain::{Body, Class, Outgoing, Reason, TelegramId, UpdateId};
 use crate::flows::words;
 use crate::limits::Backoff;
 use crate::store::keys::DataKey;
@@ -18,8 +19,8 @@ use tracing::{error, info, warn};
 
 const RETRY: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_secs(60) };
 
-/// Erases the entry's person; `until`: the update that asked for it. Runs in the worker's place, which works no more.
-pub(super) async fn begin(entry: &Arc<UserEntry>, users: &UserDataStore, until: Option<UpdateId>) {
+/// Erases the entry's person; `until`: the update that asked for it, the last that belongs to the old world. Runs in the worker's place, which works no more.
+pub(super) async fn begin(entry: &Arc<UserEntry>, users: &UserDataStore, until: UpdateId) {
     let shared = Arc::clone(&entry.shared);
     let mut attempt = 0;
     let receipt = loop {
@@ -35,16 +36,15 @@ pub(super) async fn begin(entry: &Arc<UserEntry>, users: &UserDataStore, until: 
     };
     // From here on nothing of this entry may write any more.
     entry.stop.cancel();
-    if let Some(until) = until {
-        while let Err(e) = shared.spool.forget(entry.id(), Some(until)).await {
-            error!(user.id = entry.id().0, error.code = e.code(), "cannot forget an erased user's updates");
-            if !wait(&shared, &mut attempt).await {
-                return;
-            }
+    while let Err(e) = shared.spool.forget(entry.id(), Some(until)).await {
+        error!(user.id = entry.id().0, error.code = e.code(), "cannot forget an erased user's updates");
+        if !wait(&shared, &mut attempt).await {
+            return;
         }
     }
-    finish(users, entry.id(), receipt).await;
-    users.retire(entry).await;
+    if finish(users, entry.id(), receipt).await {
+        users.retire(entry).await;
+    }
 }
 
 /// Removes every device at WhatsApp, as far as it can be reached, and fences every file.
@@ -81,7 +81,8 @@ async fn unlink(entry: &Arc<UserEntry>) -> Result<Receipt, VaultError> {
     Ok(receipt)
 }
 
-/// Logs in once more just to remove the device. `None`: there is no device to remove.
+/// Logs in once more just to remove the device. `None`: there is no device to remove. A device that WhatsApp does not know
+/// any more counts as removed: an earlier try got that far.
 async fn remove_offline(
     shared: &Shared,
     vault: &Vault,
@@ -107,20 +108,33 @@ async fn remove_offline(
             return Some(false);
         }
     };
-    let is_online = {
-        let came = tokio::time::timeout(limit, online.wait_for(Option::is_some)).await;
-        matches!(came, Ok(Ok(state)) if *state == Some(true))
+    let met = match tokio::time::timeout(limit, online.wait_for(Option::is_some)).await {
+        Ok(Ok(met)) => *met,
+        _ => None,
     };
-    let confirmed = is_online && client.logout(limit).await;
+    let confirmed = match met {
+        Some(Met::Online) => client.logout(limit).await,
+        Some(Met::Gone) => true,
+        Some(Met::Refused) | None => false,
+    };
     client.close(close).await;
     Some(confirmed)
 }
 
-/// Hears only whether the client came online.
-struct OnlineSink(tokio::sync::watch::Sender<Option<bool>>);
+/// How the last login went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Met {
+    Online,
+    /// WhatsApp does not know the device any more.
+    Gone,
+    Refused,
+}
+
+/// Hears only how the login went.
+struct OnlineSink(tokio::sync::watch::Sender<Option<Met>>);
 
 impl OnlineSink {
-    fn new() -> (Arc<Self>, tokio::sync::watch::Receiver<Option<bool>>) {
+    fn new() -> (Arc<Self>, tokio::sync::watch::Receiver<Option<Met>>) {
         let (tx, rx) = tokio::sync::watch::channel(None);
         (Arc::new(OnlineSink(tx)), rx)
     }
@@ -136,36 +150,39 @@ impl crate::whatsapp::EventSink for OnlineSink {
     fn event(&self, event: crate::domain::ClientEvent) {
         use crate::domain::ClientEvent;
         match event {
-            ClientEvent::Online => self.0.send_replace(Some(true)),
-            ClientEvent::Ended { .. } => self.0.send_replace(Some(false)),
+            ClientEvent::Online => self.0.send_replace(Some(Met::Online)),
+            ClientEvent::Ended { reason: Reason::LoggedOut, .. } => self.0.send_replace(Some(Met::Gone)),
+            ClientEvent::Ended { .. } => self.0.send_replace(Some(Met::Refused)),
             _ => return,
         };
     }
 }
 
-/// Destroys the key, then everything that it opened, and gives the receipt. Goes on from any point.
-pub(super) async fn finish(users: &UserDataStore, user: TelegramId, mut receipt: Receipt) {
+/// Destroys the key, then everything that it opened, and gives the receipt. Goes on from any point. `false`: the daemon
+/// stops before it is done.
+pub(super) async fn finish(users: &UserDataStore, user: TelegramId, mut receipt: Receipt) -> bool {
     let shared = users.shared();
     let mut attempt = 0;
     while let Err(e) = remove(shared, user, &mut receipt).await {
         error!(user.id = user.0, error = ?e, "cannot erase a user's files");
         if !wait(shared, &mut attempt).await {
-            return;
+            return false;
         }
     }
     info!(user.id = user.0, "a user was erased");
     attempt = 0;
     while !give(shared, user, &receipt).await {
         if !wait(shared, &mut attempt).await {
-            return;
+            return false;
         }
     }
     while let Err(e) = shared.directory.end_erasure(user).await {
         error!(user.id = user.0, error.code = e.code(), "cannot close an erasing");
         if !wait(shared, &mut attempt).await {
-            return;
+            return false;
         }
     }
+    true
 }
 
 async fn remove(shared: &Shared, user: TelegramId, receipt: &mut Receipt) -> anyhow::Result<()> {

@@ -1,5 +1,5 @@
 //! A person's own clients: at most one for each of their numbers.
-use crate::domain::{AccountId, Generation};
+use crate::domain::{AccountId, Generation, Reason};
 use crate::store::WaStore;
 use crate::whatsapp::Client;
 use std::collections::{HashMap, HashSet};
@@ -8,6 +8,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+
+/// How long a client that is being closed waits for the answer to the message that it has just sent.
+pub(super) const LAST_ANSWER: Duration = Duration::from_secs(2);
 
 /// A client that runs, with what belongs to this start of it.
 #[derive(Clone)]
@@ -18,16 +21,22 @@ pub(super) struct Running {
     pub keys: WaStore,
     pub online: watch::Sender<bool>,
     pub sends: Arc<Notify>,
+    /// Held while a message is with the client and until its outcome is on record.
+    pub sending: Arc<tokio::sync::Mutex<()>>,
     /// Ends the courier of this start.
     pub stop: CancellationToken,
-    /// The client has stopped by itself and will not come back.
-    pub ended: bool,
+    /// Why the client has stopped by itself and will not come back.
+    pub ended: Option<Reason>,
 }
 
 impl Running {
-    /// Stops the client and lets go of its keys, cleanly within `limit`, else by force. A late write of it fails.
+    /// Stops the client and lets go of its keys, cleanly within `limit`, else by force. A late write of it fails. A message
+    /// that has just been handed over gets a moment for its answer, lest its sender be asked about it.
     pub async fn close(self, limit: Duration) {
         self.stop.cancel();
+        if tokio::time::timeout(limit.min(LAST_ANSWER), self.sending.lock()).await.is_err() {
+            info!(account.id = self.account.0, "a client is closed while an answer from WhatsApp is awaited");
+        }
         if let Some(client) = &self.client
             && !client.close(limit).await
         {
@@ -44,6 +53,8 @@ struct State {
     running: HashMap<AccountId, Running>,
     /// Linkings that were asked for in this process and have not begun.
     links: HashSet<AccountId>,
+    /// Linkings that the last process left behind.
+    left: Vec<AccountId>,
     /// Accounts that a task is busy with.
     busy: HashSet<AccountId>,
     /// Starts since the account was last online.
@@ -94,9 +105,9 @@ impl Slots {
     }
 
     /// The client has stopped by itself.
-    pub fn ended(&self, account: AccountId, generation: Generation) {
+    pub fn ended(&self, account: AccountId, generation: Generation, reason: Reason) {
         if let Some(r) = self.state().running.get_mut(&account).filter(|r| r.generation == generation) {
-            r.ended = true;
+            r.ended = Some(reason);
             r.online.send_replace(false);
         }
     }
@@ -136,6 +147,16 @@ impl Slots {
     /// Whether a linking was asked for and has not begun; it begins now.
     pub fn begin_link(&self, account: AccountId) -> bool {
         self.state().links.remove(&account)
+    }
+
+    /// Linkings that the last process left behind, as found before anything new could begin.
+    pub fn leave(&self, left: Vec<AccountId>) {
+        self.state().left = left;
+    }
+
+    /// The linkings that the last process left behind.
+    pub fn left(&self) -> Vec<AccountId> {
+        self.state().left.clone()
     }
 
     /// Takes an account for one task. `false`: another one is busy with it.

@@ -4,12 +4,12 @@ use super::port::{ReadUpdate, Route, Telegram};
 use crate::domain::{Body, Class, Outgoing, TelegramId};
 use crate::flows::{Rules, words};
 use crate::limits::Budget;
-use crate::store::{Claims, Directory, Spool, Vaults};
+use crate::store::{Claims, Directory, Receipt, Spool, Vaults};
 use crate::whatsapp::Provider;
 use dashmap::DashMap;
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -118,10 +118,15 @@ struct Inner {
     entries: DashMap<TelegramId, Arc<UserEntry>>,
     shared: Arc<Shared>,
     refused: Mutex<Refused>,
+    /// Whose erasing goes on from before the last start: they get no entry until it is done.
+    erasing: Mutex<HashSet<TelegramId>>,
 }
 
 impl Route for UserDataStore {
     fn arrived(&self, user: TelegramId) {
+        if self.is_being_erased(user) {
+            return;
+        }
         if self.0.shared.access.allows(user) {
             self.entry(user).updates_arrived();
         } else {
@@ -133,7 +138,12 @@ impl Route for UserDataStore {
 impl UserDataStore {
     /// An empty map.
     pub fn new(shared: Arc<Shared>) -> Self {
-        UserDataStore(Arc::new(Inner { entries: DashMap::new(), shared, refused: Mutex::default() }))
+        UserDataStore(Arc::new(Inner {
+            entries: DashMap::new(),
+            shared,
+            refused: Mutex::default(),
+            erasing: Mutex::default(),
+        }))
     }
 
     /// The person's entry, looked up or made. Making one does no I/O: the shard is locked for an instant only, and the
@@ -168,11 +178,35 @@ impl UserDataStore {
     /// a fresh one.
     pub(super) async fn retire(&self, entry: &Arc<UserEntry>) {
         self.0.entries.remove_if(&entry.id(), |_, now| Arc::ptr_eq(now, entry));
-        match self.0.shared.spool.waiting(entry.id(), 1).await {
+        self.look_for_waiting(entry.id()).await;
+    }
+
+    async fn look_for_waiting(&self, user: TelegramId) {
+        match self.0.shared.spool.waiting(user, 1).await {
             Ok(rows) if rows.is_empty() => {}
-            Ok(_) => self.arrived(entry.id()),
-            Err(e) => error!(user.id = entry.id().0, error.code = e.code(), "cannot look for waiting updates"),
+            Ok(_) => self.arrived(user),
+            Err(e) => error!(user.id = user.0, error.code = e.code(), "cannot look for waiting updates"),
         }
+    }
+
+    fn erasing(&self) -> MutexGuard<'_, HashSet<TelegramId>> {
+        self.0.erasing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_being_erased(&self, user: TelegramId) -> bool {
+        self.erasing().contains(&user)
+    }
+
+    /// Finishes an erasing whose key was destroyed before the last start.
+    fn finish_erasing(&self, user: TelegramId, receipt: Receipt) {
+        self.erasing().insert(user);
+        let store = self.clone();
+        self.0.shared.tasks.spawn(async move {
+            if super::erase::finish(&store, user, receipt).await {
+                store.erasing().remove(&user);
+                store.look_for_waiting(user).await;
+            }
+        });
     }
 
     /// At start: finishes erasings, wakes everybody who has updates waiting or numbers to reconnect, and reports what
@@ -187,8 +221,7 @@ impl UserDataStore {
             if shared.vaults.exists(user) {
                 self.entry(user);
             } else {
-                let store = self.clone();
-                shared.tasks.spawn(async move { super::erase::finish(&store, user, receipt).await });
+                self.finish_erasing(user, receipt);
             }
         }
         for user in shared.spool.users().await? {

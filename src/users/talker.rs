@@ -3,36 +3,38 @@ use super::entry::UserEntry;
 use super::port::TelegramError;
 use crate::domain::text::{MESSAGE_UNITS, utf16_len};
 use crate::domain::{Body, Class, MessageId, Outgoing, Timestamp};
+use crate::flows::words;
 use crate::limits::Backoff;
 use crate::store::says::{Said, Say};
 use crate::store::shows::Show;
 use crate::store::{Result, Vault, says, shows};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 
 /// Waits between tries when Telegram is away.
 const AWAY: Backoff = Backoff { first: Duration::from_millis(250), cap: Duration::from_secs(30) };
 
+/// How often the time left of something that expires is told anew: often enough to be believed, and far from Telegram's
+/// one message a second.
+const TICK: Duration = Duration::from_secs(10);
+
 /// Works until the entry stops.
 pub(super) async fn run(entry: Arc<UserEntry>) {
     let Some(vault) = entry.ready_vault().await.cloned() else { return };
-    let mut talker = Talker { entry, vault, trouble: 0, last: None };
+    let mut talker = Talker { entry, vault, trouble: 0, last: None, countdown: None };
     loop {
-        let pause = match talker.turn().await {
+        let next = match talker.turn().await {
             Ok(Next::More) => continue,
-            Ok(Next::Idle) => None,
-            Ok(Next::After(wait)) => Some(wait),
+            Ok(next) => next,
             Err(e) => {
                 error!(user.id = talker.entry.id().0, error.code = e.code(), "cannot read what is to be said");
-                Some(AWAY.delay(5, rand::random()))
+                Next::After(AWAY.delay(5, rand::random()))
             }
         };
-        let entry = &talker.entry;
-        tokio::select! {
-            () = entry.stop.cancelled() => break,
-            () = entry.talk.notified(), if pause.is_none() => {}
-            () = tokio::time::sleep(pause.unwrap_or(Duration::MAX)), if pause.is_some() => {}
+        if !talker.wait(next).await {
+            break;
         }
     }
     // What was said last is on record before the entry goes; otherwise it would be said again.
@@ -54,9 +56,32 @@ struct Talker {
     trouble: u32,
     /// What was said last and is not on record yet: it is recorded in the transaction that takes the next.
     last: Option<(Say, Said)>,
+    /// What is on screen with its time left, and when that is told anew.
+    countdown: Option<(Show, Instant)>,
 }
 
 impl Talker {
+    /// Waits for the next thing to do. `false`: the entry stops.
+    async fn wait(&mut self, next: Next) -> bool {
+        let pause = if let Next::After(pause) = next { Some(pause) } else { None };
+        let tick = self.countdown.as_ref().map(|(_, at)| *at).filter(|_| pause.is_none());
+        tokio::select! {
+            () = self.entry.stop.cancelled() => return false,
+            () = self.entry.talk.notified(), if pause.is_none() => {}
+            () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
+            () = sleep_until(tick.unwrap_or_else(Instant::now)), if tick.is_some() => self.tick().await,
+        }
+        true
+    }
+
+    /// Marks what counts down to be shown again, unless something newer stands there.
+    async fn tick(&mut self) {
+        let Some((show, _)) = self.countdown.take() else { return };
+        if let Err(e) = self.vault.tx_normal(move |tx| shows::again(tx, &show)).await {
+            warn!(user.id = self.entry.id().0, error.code = e.code(), "cannot tell the time left");
+        }
+    }
+
     /// One thing to say and one to show, where there are any.
     async fn turn(&mut self) -> Result<Next> {
         if self.entry.is_blocked() {
@@ -138,6 +163,8 @@ impl Talker {
         match self.put_in_place(&show).await {
             Ok(message) => {
                 self.trouble = 0;
+                let left = show.expires_at.map(|t| Timestamp::now().until(t)).filter(|left| *left > TICK);
+                self.countdown = left.map(|_| (show.clone(), Instant::now() + TICK));
                 self.record(show, Some(message)).await?;
                 Ok(Next::More)
             }
@@ -155,10 +182,11 @@ impl Talker {
     /// Changes the message that stands in the slot, or puts a new one there.
     async fn put_in_place(&self, show: &Show) -> std::result::Result<MessageId, TelegramError> {
         let telegram = &self.entry.shared.telegram;
+        let out = with_time_left(show);
         if let Some(message) = show.message {
             let same_kind = show.picture == matches!(show.out.body, Body::Qr { .. });
             if same_kind {
-                match telegram.edit(message, &show.out).await {
+                match telegram.edit(message, &out).await {
                     Ok(()) => return Ok(message),
                     Err(TelegramError::Gone) => {}
                     Err(e) => return Err(e),
@@ -167,7 +195,7 @@ impl Talker {
                 telegram.delete(show.out.chat, message).await?;
             }
         }
-        telegram.send(&show.out).await
+        telegram.send(&out).await
     }
 
     async fn record(&self, show: Show, message: Option<MessageId>) -> Result<()> {
@@ -209,6 +237,18 @@ impl Talker {
             }
         }
     }
+}
+
+/// The content of a slot, with how long it still holds.
+fn with_time_left(show: &Show) -> Outgoing {
+    let mut out = show.out.clone();
+    if let Some(until) = show.expires_at {
+        let left = words::time_left(Timestamp::now().until(until));
+        match &mut out.body {
+            Body::Text(text) | Body::Qr { caption: text, .. } => *text = std::mem::take(text).append(&left),
+        }
+    }
+    out
 }
 
 /// Tells that a message may have come before, where there is room to.

@@ -5,7 +5,8 @@ use super::erase;
 use super::news::News;
 use super::store::UserDataStore;
 use crate::domain::{
-    AccountId, Body, Class, ClientEvent, LoginStep, Outgoing, PhoneNumber, Reason, RichText, Timestamp, UpdateId,
+    AccountId, AccountState, Body, Class, ClientEvent, LoginStep, Outgoing, PhoneNumber, Reason, RichText, Timestamp,
+    UpdateId,
 };
 use crate::flows::{self, Env, Step, account, chat, words};
 use crate::limits::Backoff;
@@ -54,7 +55,7 @@ pub(super) async fn run(entry: Arc<UserEntry>, users: UserDataStore) {
 enum Turn {
     Idle,
     More,
-    Erase(Option<UpdateId>),
+    Erase(UpdateId),
 }
 
 /// The person's rows wait; the operator's log and the person hear of it, once an episode.
@@ -86,8 +87,8 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore) -> Result<Turn, Vau
     }
     let vault = entry.vault().await?;
     if !entry.ready.is_cancelled() {
-        if vault.db().read(flags::erasing).await? {
-            return Ok(Turn::Erase(None));
+        if let Some(until) = vault.db().read(flags::erasing).await? {
+            return Ok(Turn::Erase(until));
         }
         recover(entry, vault).await?;
         entry.ready.cancel();
@@ -106,7 +107,7 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore) -> Result<Turn, Vau
         done.push(update);
         if after(entry, applied).await {
             // Its row stays: if the erasing is interrupted before it is noted, the vault's flag takes it up again.
-            return Ok(Turn::Erase(Some(update)));
+            return Ok(Turn::Erase(update));
         }
     }
     if !done.is_empty() {
@@ -195,7 +196,11 @@ async fn try_input(entry: &UserEntry, vault: &Vault, row: Spooled) -> Result<App
             // acted on.
             let Some(input) = reader.read(&row.payload) else { return Ok(Applied::default()) };
             let step = flows::step(&person.context(&input)?, &input, &env);
-            Applier { tx, person, source: format!("u{bot}:{}", row.update) }.apply(step)
+            let applied = Applier { tx, person, source: format!("u{bot}:{}", row.update) }.apply(step)?;
+            if applied.erase {
+                flags::set_erasing(tx, row.update)?;
+            }
+            Ok(applied)
         })
         .await
 }
@@ -225,8 +230,8 @@ async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Res
     if let ClientEvent::Login(LoginStep::Paired { phone }) = &event {
         refused = claim(entry, id, phone).await?;
     }
-    if matches!(event, ClientEvent::Ended { .. }) {
-        entry.slots.ended(id, generation);
+    if let ClientEvent::Ended { reason, .. } = event {
+        entry.slots.ended(id, generation, reason);
         entry.care.notify_one();
     }
     if matches!(event, ClientEvent::Online) {
@@ -293,9 +298,11 @@ async fn message_news(entry: &Arc<UserEntry>, vault: &Vault, news: Vec<News>) ->
 /// After a start: what was under way when the daemon died becomes a fact, or a question to the person.
 async fn recover(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
     let now = Timestamp::now();
-    let (repeated, applied) = vault
+    let (repeated, left, applied) = vault
         .step(now, move |tx, person| {
             let repeated = says::recover(tx)?;
+            let linking = accounts::list(tx)?.into_iter().filter(|a| a.state == AccountState::QrScanning);
+            let left = linking.map(|a| a.id).collect();
             let applier = Applier { tx, person, source: String::new() };
             let mut applied = Applied::default();
             for send in sends::recover(tx)? {
@@ -304,9 +311,10 @@ async fn recover(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
             let window = i64::try_from(crate::store::context::QR_WINDOW.as_millis()).unwrap_or(0);
             accounts::forget_qr(tx, Timestamp(now.0 - window))?;
             applied.blocked = Some(flags::blocked(tx)?);
-            Ok((repeated, applied))
+            Ok((repeated, left, applied))
         })
         .await?;
+    entry.slots.leave(left);
     if repeated > 0 {
         warn!(user.id = entry.id().0, repeated, "messages to Telegram may be repeated");
     }

@@ -68,6 +68,8 @@ pub enum Fault {
         #[serde(default)]
         times: Option<u32>,
     },
+    /// Receipts for what this number sent get lost on their way to it.
+    LoseReceipts,
     /// Sent messages are refused with an error in the acknowledgement (463: the recipient does not know the sender).
     RefuseSends {
         /// The error's number.
@@ -114,6 +116,7 @@ fn spend<T: Clone>(slot: &mut Option<Counted<T>>) -> Option<T> {
 #[derive(Debug, Default)]
 struct Standing {
     black_hole: bool,
+    lose_receipts: bool,
     login: Option<Counted<LoginRefusal>>,
     ack_delay: Option<Duration>,
     withhold: Option<Counted<bool>>,
@@ -169,6 +172,7 @@ impl Faults {
         let login = |reason, ban, times| Some(Counted { what: LoginRefusal { reason, ban }, left: times });
         match *fault {
             Fault::BlackHole => now.black_hole = true,
+            Fault::LoseReceipts => now.lose_receipts = true,
             Fault::TemporaryBan { code, expire_secs, times } => {
                 now.login = login(402, Some((code, expire_secs)), times);
             }
@@ -190,6 +194,11 @@ impl Faults {
     /// Whether everything is swallowed.
     pub fn black_hole(&self) -> bool {
         self.lock().black_hole
+    }
+
+    /// Whether receipts get lost.
+    pub fn loses_receipts(&self) -> bool {
+        self.lock().lose_receipts
     }
 
     /// Whether this login is refused; counts it.
@@ -225,7 +234,11 @@ pub fn interruption(fault: &Fault) -> Option<Option<Node>> {
         Fault::Replaced => Some(Some(conflict("replaced").build())),
         Fault::DeviceRemoved => Some(Some(conflict("device_removed").attr("code", "401").build())),
         Fault::StreamUnavailable => Some(Some(stream_error().attr("code", "503").build())),
-        Fault::BlackHole | Fault::DelayAcks { .. } | Fault::WithholdAcks { .. } | Fault::RefuseSends { .. } => None,
+        Fault::BlackHole
+        | Fault::LoseReceipts
+        | Fault::DelayAcks { .. }
+        | Fault::WithholdAcks { .. }
+        | Fault::RefuseSends { .. } => None,
     }
 }
 

@@ -238,6 +238,14 @@ impl WhatsAppSim {
         Ok(self.hub.account(number)?.phone.wait_inbox(after, wait).await)
     }
 
+    /// How often a phone got a message, under its id, that it had already, and showed nothing.
+    ///
+    /// # Errors
+    /// [`SimError::UnknownNumber`].
+    pub fn repeats(&self, number: &str) -> Result<u64, SimError> {
+        Ok(self.hub.account(number)?.phone.repeats())
+    }
+
     /// The receipts that a phone got.
     ///
     /// # Errors

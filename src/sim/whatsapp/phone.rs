@@ -2,7 +2,7 @@
 //! number, and what happened to what it wrote?"; it owns the phone's private keys, its inbox and what it sent. It speaks
 //! the same stanzas as every device and never looks into another device's state.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -59,6 +59,8 @@ pub struct SeenReceipt {
 #[derive(Debug, Default)]
 struct Memory {
     inbox: VecDeque<Received>,
+    known: HashSet<(String, String)>,
+    repeats: u64,
     last: u64,
     receipts: VecDeque<SeenReceipt>,
     sent: HashMap<String, (Jid, Arc<wa::Message>)>,
@@ -130,14 +132,21 @@ impl Phone {
         self.mailbox.len() > 0 && self.wake()
     }
 
-    /// Notes a message; its place in the inbox is given here.
+    /// Notes a message; its place in the inbox is given here. One that is there already, by its sender's number and id, is
+    /// not shown again, as on every phone.
     pub(super) fn note_message(&self, mut message: Received) {
         let mut memory = self.memory();
+        if !memory.known.insert((message.from.clone(), message.id.clone())) {
+            memory.repeats += 1;
+            return;
+        }
         memory.last += 1;
         message.seq = memory.last;
         memory.inbox.push_back(message);
-        if memory.inbox.len() > MEMORY {
-            memory.inbox.pop_front();
+        if memory.inbox.len() > MEMORY
+            && let Some(old) = memory.inbox.pop_front()
+        {
+            memory.known.remove(&(old.from, old.id));
         }
         self.news.send_replace(memory.last);
     }
@@ -184,6 +193,11 @@ impl Phone {
     /// The message that was received under this id.
     pub fn received(&self, id: &str) -> Option<Received> {
         self.memory().inbox.iter().rev().find(|m| m.id == id).cloned()
+    }
+
+    /// How many messages came that were there already.
+    pub fn repeats(&self) -> u64 {
+        self.memory().repeats
     }
 
     /// What was received after place `after`.

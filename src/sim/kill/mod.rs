@@ -1,0 +1,199 @@
+//! Kills the daemon at random moments, many times, while people and contacts write, and counts what was lost or doubled.
+//!
+//! The stories play it with some dozens of kills, the benchmark with a thousand. It owns the plan and the clock of the
+//! killing; who writes is in `traffic`, what may have happened is judged in `history`. Nothing in it helps the daemon: what
+//! is counted is what people see in their chats and contacts on their phones.
+mod history;
+mod traffic;
+
+use super::stage::{Stage, StageConfig};
+use anyhow::ensure;
+use history::History;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde::Serialize;
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use traffic::{Cast, Share};
+
+/// What is played.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How often the daemon is killed.
+    pub kills: u32,
+    /// Commands that people send the bot.
+    pub updates: usize,
+    /// Messages from contacts to people's numbers.
+    pub inbound: usize,
+    /// Answers of people to their contacts.
+    pub replies: usize,
+    /// Milliseconds from the start of a daemon to its kill.
+    pub life_ms: RangeInclusive<u64>,
+    /// Where chance begins: the same seed makes the same choices (the machine's own timing stays its own).
+    pub seed: u64,
+    /// How long the last daemon may take to set everything right.
+    pub patience: Duration,
+}
+
+impl Plan {
+    /// So many kills, with a few messages of each kind for each of them.
+    pub fn new(kills: u32, seed: u64) -> Self {
+        let each = kills as usize * 4;
+        Plan {
+            kills,
+            updates: each,
+            inbound: each,
+            replies: each,
+            life_ms: 20..=700,
+            seed,
+            patience: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct KillReport {
+    /// Where chance began.
+    pub seed: u64,
+    /// How often the daemon was killed.
+    pub kills: u32,
+    /// Kills that met a daemon that had not said yet that it is ready.
+    pub kills_while_starting: u32,
+    /// Commands sent to the bot.
+    pub updates: usize,
+    /// Messages from contacts.
+    pub inbound: usize,
+    /// Answers to contacts.
+    pub replies: usize,
+    /// Of all these, without any trace where they should have led to one.
+    pub lost: usize,
+    /// Seen more than once, and not marked as possibly repeated.
+    pub doubled: usize,
+    /// Seen more than once, each repeat marked: the row was on its way to Telegram when the daemon was killed.
+    pub doubled_in_flight: usize,
+    /// The most of these that one person has.
+    pub doubled_in_flight_of_one: usize,
+    /// Messages marked as possible repeats, whether they were or not.
+    pub marked: usize,
+    /// Answers of unknown fate, which people were asked about.
+    pub unknown: usize,
+    /// Of these, delivered all the same, or after "Send again"; under the same id.
+    pub settled: usize,
+    /// Messages in the chat of somebody whom they were not for.
+    pub strayed: usize,
+    /// The whole run, milliseconds.
+    pub took_ms: u64,
+}
+
+impl KillReport {
+    /// Whether everything is as it should be: nothing lost, nothing doubled but what was in flight to Telegram at a kill
+    /// (at most one message a person and kill) and is marked so.
+    pub fn is_clean(&self) -> bool {
+        self.lost == 0
+            && self.doubled == 0
+            && self.strayed == 0
+            && self.settled == self.unknown
+            && self.doubled_in_flight_of_one <= self.kills as usize
+    }
+}
+
+/// Kills so many times, from a fresh seed.
+///
+/// # Errors
+/// When a simulator or the daemon fails by itself.
+pub async fn run(binary: &Path, kills: u32) -> anyhow::Result<KillReport> {
+    play(binary, &Plan::new(kills, rand::random())).await
+}
+
+/// Plays a plan. The folder of the daemon is temporary.
+///
+/// # Errors
+/// When a simulator or the daemon fails by itself: a daemon that ends without having been killed is an error, not a figure.
+pub async fn play(binary: &Path, plan: &Plan) -> anyhow::Result<KillReport> {
+    let folder = std::env::temp_dir().join(format!("sekat-kill-{}-{:016x}", std::process::id(), plan.seed));
+    let done = play_in(binary, plan, &folder).await;
+    // Kept for a look when something went wrong.
+    if done.as_ref().is_ok_and(KillReport::is_clean) {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    done
+}
+
+async fn play_in(binary: &Path, plan: &Plan, folder: &Path) -> anyhow::Result<KillReport> {
+    ensure!(plan.kills > 0, "kill at least once");
+    let begin = Instant::now();
+    let mut config = StageConfig::new(binary, folder, &Cast::ids());
+    // What is not sent within this is of unknown fate; no link is that slow here.
+    config.more = "[whatsapp]\nsend_timeout = \"10s\"\nreconnect_stagger = \"1ms\"\n".to_owned();
+    let mut stage = Stage::open(config).await?;
+    let mut cast = Cast::gather(&stage).await?;
+    let mut chance = StdRng::seed_from_u64(plan.seed);
+    let mut report = KillReport {
+        seed: plan.seed,
+        kills: plan.kills,
+        updates: plan.updates,
+        inbound: plan.inbound,
+        replies: plan.replies,
+        ..KillReport::default()
+    };
+    let total = Share { updates: plan.updates, inbound: plan.inbound, replies: plan.replies };
+    for life in 0..plan.kills {
+        let until_kill = Duration::from_millis(chance.random_range(plan.life_ms.clone()));
+        // Those who write do not stop when the daemon dies; some of it finds it dead.
+        let writing = until_kill + Duration::from_millis(50);
+        let share = total.part(life, plan.kills);
+        let seed = chance.random();
+        let whatsapp = stage.whatsapp.clone();
+        let (written, killed) =
+            tokio::join!(cast.write(&whatsapp, share, writing, seed), kill_after(&mut stage, life > 0, until_kill));
+        written?;
+        report.kills_while_starting += u32::from(killed?);
+    }
+    stage.start().await?;
+    settle(&stage, &mut cast, plan, &mut report).await?;
+    stage.close().await?;
+    report.took_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(report)
+}
+
+/// One life: started (but for the first, which runs already), and killed at its moment. Whether it was not ready yet.
+async fn kill_after(stage: &mut Stage, start: bool, moment: Duration) -> anyhow::Result<bool> {
+    if start {
+        stage.launch()?;
+    }
+    let ready = match tokio::time::timeout(moment, stage.ready()).await {
+        Ok(ready) => {
+            ready?;
+            true
+        }
+        Err(_) => false,
+    };
+    if ready {
+        // `moment` counts from the start of the process; a daemon that is ready lives on for the same time again.
+        tokio::time::sleep(moment).await;
+    }
+    stage.kill().await?;
+    Ok(!ready)
+}
+
+/// Lets the last daemon set things right, presses "Send again" under everything of unknown fate, and judges.
+async fn settle(stage: &Stage, cast: &mut Cast, plan: &Plan, report: &mut KillReport) -> anyhow::Result<()> {
+    let until = Instant::now() + plan.patience;
+    let mut history = History::read(stage, cast).await?;
+    while !history.is_complete() && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        history = History::read(stage, cast).await?;
+    }
+    let unknown = history.unknown();
+    report.unknown = unknown.len();
+    cast.send_again(&unknown).await?;
+    while !(history.is_complete() && history.is_settled(&unknown)) && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        history = History::read(stage, cast).await?;
+    }
+    report.settled = unknown.iter().filter(|asked| history.arrived(asked)).count();
+    history.judge(report);
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! The rows of a person's vault: what each repository promises, on a real SQLCipher file.
+use proptest::prelude::*;
+use sekat::domain::effect::{Origin, Slot};
+use sekat::domain::{
+    AccountId, AccountState, Body, ChatId, Class, Content, Conversation, InboundMessage, Jid, LoginMethod, MessageId,
+    Outgoing, PhoneNumber, Reason, RichText, TelegramId, Timestamp, UpdateId,
+};
+use sekat::store::keys::MasterKey;
+use sekat::store::says::Said;
+use sekat::store::sends::{NewSend, SendState};
+use sekat::store::{
+    Claim, Claims, DbThreads, RawKey, Vault, Vaults, accounts, flags, inbox, messages, says, sends, shows,
+};
+
+const ANA: TelegramId = TelegramId(1001);
+const NOW: Timestamp = Timestamp(1_790_000_000_000);
+
+struct Room {
+    _folder: tempfile::TempDir,
+    vaults: Vaults,
+    threads: DbThreads,
+}
+
+impl Room {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let threads = DbThreads::start(2);
+        let vaults = Vaults::new(threads.clone(), MasterKey::generate().unwrap(), folder.path());
+        Room { _folder: folder, vaults, threads }
+    }
+
+    async fn vault(&self) -> Vault {
+        self.vaults.open(ANA).await.unwrap()
+    }
+}
+
+fn text(text: &str) -> Outgoing {
+    Outgoing {
+        chat: ChatId(1001),
+        body: Body::Text(RichText::plain(text)),
+        keyboard: Vec::new(),
+        reply_to: None,
+        silent: false,
+    }
+}
+
+fn said(out: &Outgoing) -> &str {
+    match &out.body {
+        Body::Text(t) => &t.text,
+        Body::Qr { payload, .. } => payload,
+    }
+}
+
+fn inbound(id: &str, sender: &str, alt: Option<&str>) -> InboundMessage {
+    InboundMessage {
+        id: id.into(),
+        chat: Jid(sender.into()),
+        sender: Jid(sender.into()),
+        sender_alt: alt.map(|a| Jid(a.into())),
+        push_name: Some("Citra".into()),
+        from_me: false,
+        is_group: false,
+        sent_at: NOW,
+        content: Content::Text("hello".into()),
+    }
+}
+
+#[tokio::test]
+async fn an_update_is_taken_once_and_set_aside_after_two_failures() {
+    let room = Room::new();
+    let taken = room
+        .vault()
+        .await
+        .tx(|tx| {
+            let first = inbox::take(tx, 7, UpdateId(1), NOW)?;
+            let again = inbox::take(tx, 7, UpdateId(1), NOW)?;
+            let failed = [(); 2].map(|()| inbox::failed(tx, 7, UpdateId(2), "{}", NOW).unwrap());
+            let after = inbox::take(tx, 7, UpdateId(2), NOW)?;
+            inbox::failed(tx, 7, UpdateId(3), "{}", NOW)?;
+            let second_try = inbox::take(tx, 7, UpdateId(3), NOW)?;
+            Ok((first, again, failed, after, second_try))
+        })
+        .await
+        .unwrap();
+    assert_eq!(taken, (true, false, [false, true], false, true));
+}
+
+#[tokio::test]
+async fn what_is_said_goes_by_class_then_age_and_is_marked_after_a_death() {
+    let room = Room::new();
+    let vault = room.vault().await;
+    let order = vault
+        .tx(|tx| {
+            says::add(tx, "a", 0, Class::Forward, &text("forward"), None, NOW)?;
+            says::add(tx, "a", 1, Class::Answer, &text("first answer"), None, NOW)?;
+            says::add(tx, "a", 2, Class::Answer, &text("second answer"), None, NOW)?;
+            says::add(tx, "a", 2, Class::Answer, &text("the same effect again"), None, NOW)?;
+            let mut order = Vec::new();
+            while let Some(say) = says::take(tx)? {
+                order.push((said(&say.out).to_owned(), say.repeated));
+            }
+            Ok(order)
+        })
+        .await
+        .unwrap();
+    let expected = ["first answer", "second answer", "forward"].map(|t| (t.to_owned(), false));
+    assert_eq!(order, expected);
+    let (recovered, say) = vault.tx(|tx| Ok((says::recover(tx)?, says::take(tx)?.unwrap()))).await.unwrap();
+    assert_eq!((recovered, say.repeated), (3, true));
+}
+
+#[tokio::test]
+async fn a_said_message_stands_for_its_chat() {
+    let room = Room::new();
+    let origin = Origin { account: AccountId(3), chat: Jid("628@s.whatsapp.net".into()) };
+    let wanted = origin.clone();
+    let found = room
+        .vault()
+        .await
+        .tx(move |tx| {
+            says::add(tx, "w", 0, Class::Forward, &text("hi"), Some(&origin), NOW)?;
+            let say = says::take(tx)?.unwrap();
+            says::record(tx, &say, Said::Sent(MessageId(55)))?;
+            Ok((says::origin(tx, ChatId(1001), MessageId(55))?, says::origin(tx, ChatId(1001), MessageId(56))?))
+        })
+        .await
+        .unwrap();
+    assert!(found.0 == Some(wanted) && found.1.is_none());
+}
+
+#[tokio::test]
+async fn a_slot_shows_only_the_newest() {
+    let room = Room::new();
+    let seen = room
+        .vault()
+        .await
+        .tx(|tx| {
+            let slot = Slot::linking(AccountId(1));
+            shows::put(tx, &slot, &text("old"), None, NOW)?;
+            let old = shows::next(tx)?.unwrap();
+            shows::put(tx, &slot, &text("new"), None, NOW)?;
+            // The old one was just sent when the new one came.
+            shows::shown(tx, &old, Some(MessageId(9)))?;
+            let new = shows::next(tx)?.unwrap();
+            shows::shown(tx, &new, Some(MessageId(9)))?;
+            let none = shows::next(tx)?.is_none();
+            shows::again(tx, &old)?;
+            let still_none = shows::next(tx)?.is_none();
+            shows::again(tx, &new)?;
+            Ok((said(&new.out).to_owned(), new.message, none, still_none, shows::next(tx)?.is_some()))
+        })
+        .await
+        .unwrap();
+    assert_eq!(seen, ("new".to_owned(), Some(MessageId(9)), true, true, true));
+}
+
+#[tokio::test]
+async fn a_redelivery_meets_its_key_under_either_address() {
+    let room = Room::new();
+    let stored = room
+        .vault()
+        .await
+        .tx(|tx| {
+            let (lid, pn) = ("77@lid", "628220000001@s.whatsapp.net");
+            let a = AccountId(1);
+            let first = messages::add(tx, a, &inbound("A", lid, None))?.is_some();
+            let known_by_both = messages::add(tx, a, &inbound("A", pn, Some(lid)))?.is_some();
+            let other_id = messages::add(tx, a, &inbound("B", pn, Some(lid)))?.is_some();
+            let by_alias = messages::add(tx, a, &inbound("B", lid, None))?.is_some();
+            let other_number = messages::add(tx, AccountId(2), &inbound("B", pn, None))?.is_some();
+            let name = messages::name(tx, &messages::canonical(tx, a, &Jid(lid.into()))?)?;
+            Ok(([first, known_by_both, other_id, by_alias, other_number], name))
+        })
+        .await
+        .unwrap();
+    assert_eq!(stored, ([true, false, true, false, true], Some("Citra".to_owned())));
+}
+
+#[tokio::test]
+async fn a_message_sending_at_a_death_is_unknown_and_repeats_only_when_asked() {
+    let room = Room::new();
+    let chat = Jid("628@s.whatsapp.net".into());
+    let states = room
+        .vault()
+        .await
+        .tx(move |tx| {
+            let new =
+                NewSend { account: AccountId(1), chat: &chat, message_id: "3EB0", text: "hi", asked_by: MessageId(4) };
+            sends::add(tx, "u", 0, &new, NOW)?;
+            let taken = sends::take(tx, AccountId(1))?.unwrap();
+            let other_account = sends::take(tx, AccountId(2))?.is_none();
+            let lost = sends::recover(tx)?;
+            let nothing_waits = sends::take(tx, AccountId(1))?.is_none();
+            let resent = sends::advance(tx, taken.id, SendState::Pending, None)?;
+            let same_id = sends::take(tx, AccountId(1))?.unwrap().message_id;
+            Ok((other_account, lost.len(), nothing_waits, resent, same_id))
+        })
+        .await
+        .unwrap();
+    assert_eq!(states, (true, 1, true, true, "3EB0".to_owned()));
+}
+
+#[tokio::test]
+async fn accounts_and_conversation_survive_a_reopening() {
+    let room = Room::new();
+    let phone = PhoneNumber::parse("+628110000001").unwrap();
+    let vault = room.vault().await;
+    let stored = phone.clone();
+    let id = vault
+        .tx(move |tx| {
+            let id = accounts::create(tx, &LoginMethod::Qr, NOW)?;
+            accounts::set_phone(tx, id, &stored)?;
+            accounts::set_state(tx, id, AccountState::Failed, Some(Reason::Banned), NOW)?;
+            accounts::next_generation(tx, id)?;
+            flags::set_conversation(tx, Conversation::LinkNumber, NOW)?;
+            Ok(id)
+        })
+        .await
+        .unwrap();
+    vault.db().close().await.unwrap();
+    let again = room.vault().await;
+    let (list, conversation) = again.db().read(|db| Ok((accounts::list(db)?, flags::conversation(db)?))).await.unwrap();
+    assert_eq!((list.len(), list[0].id, list[0].state), (1, id, AccountState::Failed));
+    assert_eq!((list[0].reason, list[0].phone.clone()), (Some(Reason::Banned), Some(phone)));
+    assert_eq!(conversation, Conversation::LinkNumber);
+}
+
+#[tokio::test]
+async fn a_number_has_one_owner_until_it_is_released() {
+    let room = Room::new();
+    let folder = tempfile::tempdir().unwrap();
+    let key = || zeroize::Zeroizing::new([3; 32]);
+    let path = folder.path().join("claims.db");
+    let claims =
+        Claims::new(room.threads.clone(), &path, RawKey::new([4; 32]), sekat::store::seal::SealKey::new(key()));
+    let phone = PhoneNumber::parse("+628110000001").unwrap();
+    let budi = TelegramId(1002);
+    assert_eq!(claims.claim(&phone, ANA, AccountId(1)).await.unwrap(), Claim::Yours);
+    assert_eq!(claims.claim(&phone, ANA, AccountId(1)).await.unwrap(), Claim::Yours);
+    assert_eq!(claims.claim(&phone, ANA, AccountId(2)).await.unwrap(), Claim::Taken);
+    assert_eq!(claims.claim(&phone, budi, AccountId(1)).await.unwrap(), Claim::Taken);
+    assert_eq!(claims.release(budi, AccountId(1)).await.unwrap(), 0);
+    assert_eq!(claims.release_all(ANA).await.unwrap(), 1);
+    assert_eq!(claims.claim(&phone, budi, AccountId(1)).await.unwrap(), Claim::Yours);
+}
+
+const STATES: [SendState; 8] = [
+    SendState::Pending,
+    SendState::Sending,
+    SendState::Unknown,
+    SendState::Sent,
+    SendState::Delivered,
+    SendState::Read,
+    SendState::Failed,
+    SendState::Forgotten,
+];
+
+/// How much of a fact a state is: a larger one is never followed by a smaller.
+fn fact(state: SendState) -> u8 {
+    match state {
+        SendState::Sent => 1,
+        SendState::Delivered => 2,
+        SendState::Read => 3,
+        _ => 0,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// Whatever order acks, receipts, time-outs and button presses come in, a fact is never taken back.
+    #[test]
+    fn a_fact_about_a_message_is_never_taken_back(moves in prop::collection::vec(0usize..8, 1..25)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let room = Room::new();
+        let seen = runtime.block_on(async {
+            room.vault().await.tx(move |tx| {
+                let chat = Jid("628@s.whatsapp.net".into());
+                let new = NewSend { account: AccountId(1), chat: &chat, message_id: "X", text: "t", asked_by: MessageId(1) };
+                sends::add(tx, "u", 0, &new, NOW)?;
+                let mut seen = Vec::new();
+                for state in moves {
+                    sends::advance(tx, 1, STATES[state], None)?;
+                    seen.push(sends::get(tx, 1)?.unwrap().state);
+                }
+                Ok(seen)
+            }).await.unwrap()
+        });
+        prop_assert!(seen.windows(2).all(|w| fact(w[0]) <= fact(w[1])), "{seen:?}");
+    }
+}

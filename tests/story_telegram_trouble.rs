@@ -1,0 +1,131 @@
+//! Telegram is slow, away, or says no: nothing is lost, and every chat keeps its order.
+#![cfg(feature = "demo")]
+use sekat::sim::stage::{PATIENCE, Stage, StageConfig};
+use sekat::sim::telegram::client::SimUser;
+use sekat::sim::telegram::wire::{Fault, FaultAction, SimMessage};
+use std::path::Path;
+
+const ANA: u64 = 1001;
+const BUDI: u64 = 1002;
+const ANAS: &str = "628110000001";
+const CITRA: &str = "628220000001";
+const REPEAT: &str = "possibly a repeat";
+
+async fn open(folder: &Path) -> anyhow::Result<(Stage, SimUser)> {
+    let binary = env!("CARGO_BIN_EXE_sekat-demo");
+    let stage = Stage::open(StageConfig::new(binary, folder, &[ANA, BUDI])).await?;
+    stage.phone(ANAS, "Ana")?;
+    stage.phone(CITRA, "Citra")?;
+    let mut ana = stage.person(ANA, "Ana");
+    stage.link_by_qr(&mut ana, ANAS).await?;
+    Ok((stage, ana))
+}
+
+fn fault(times: u32, action: FaultAction) -> Fault {
+    Fault { method: "sendMessage".to_owned(), chat_id: None, times: Some(times), action }
+}
+
+fn status(code: u16, retry_after: Option<u64>) -> FaultAction {
+    FaultAction::Status { code, retry_after, description: None }
+}
+
+/// What Citra wrote, as it stands in the chat, with the mark of a possible repeat cut off.
+async fn forwarded(person: &SimUser) -> anyhow::Result<Vec<String>> {
+    let text =
+        |m: &SimMessage| m.text.split("\n\n").nth(1).filter(|text| text.starts_with("message ")).map(str::to_owned);
+    Ok(person.transcript().await?.iter().filter(|m| m.from_bot).filter_map(text).collect())
+}
+
+fn numbered(count: u32) -> Vec<String> {
+    (1..=count).map(|n| format!("message {n}")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_refusals_delays_and_loses_nothing() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (stage, ana) = open(folder.path()).await?;
+    for _ in 0..3 {
+        stage.telegram.client().fault(&fault(2, status(429, Some(1)))).await?;
+        stage.telegram.client().fault(&fault(1, status(502, None))).await?;
+        stage.telegram.client().fault(&fault(1, status(500, None))).await?;
+        stage.telegram.client().fault(&fault(1, FaultAction::Drop)).await?;
+    }
+    stage.whatsapp.send_bulk(CITRA, ANAS, "message ", 20).await?;
+    ana.wait_text("message 20", PATIENCE).await?;
+    assert_eq!(forwarded(&ana).await?, numbered(20));
+    stage.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_chat_that_must_wait_does_not_hold_up_another() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (stage, ana) = open(folder.path()).await?;
+    let chat_id = Some(ana.chat_id());
+    stage.telegram.client().fault(&Fault { chat_id, times: None, ..fault(1, status(429, Some(3600))) }).await?;
+    stage.whatsapp.send(CITRA, ANAS, "message 1").await?;
+    let mut budi = stage.person(BUDI, "Budi");
+    for _ in 0..5 {
+        budi.send("/help").await?;
+        budi.wait_text("How it works", PATIENCE).await?;
+    }
+    assert!(forwarded(&ana).await?.is_empty());
+    stage.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_waited_out_on_both_ways() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (mut stage, mut ana) = open(folder.path()).await?;
+    stage.telegram.client().outage(true).await?;
+    stage.whatsapp.send_bulk(CITRA, ANAS, "message ", 10).await?;
+    for n in 0..5 {
+        ana.send(&format!("/nothing{n}")).await?;
+    }
+    // Killed and started while Telegram is away: it gets ready all the same.
+    stage.kill().await?;
+    stage.start().await?;
+    stage.telegram.client().outage(false).await?;
+    ana.wait_since(0, "the last message", |m| m.text.contains("message 10"), PATIENCE).await?;
+    assert_eq!(forwarded(&ana).await?, numbered(10));
+    for _ in 0..300 {
+        let chat = ana.transcript().await?;
+        let answers = chat.iter().filter(|m| m.text.contains("don't know that command")).count();
+        assert!(answers <= 5);
+        if answers == 5 {
+            return stage.close().await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    anyhow::bail!("a command from the outage was not answered")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_telegram_took_without_saying_so_comes_again_and_is_marked() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (stage, ana) = open(folder.path()).await?;
+    stage.telegram.client().fault(&fault(1, FaultAction::AcceptThenDrop)).await?;
+    stage.whatsapp.send_bulk(CITRA, ANAS, "message ", 3).await?;
+    ana.wait_text("message 3", PATIENCE).await?;
+    assert_eq!(forwarded(&ana).await?, ["message 1", "message 1", "message 2", "message 3"]);
+    let marked: Vec<_> = ana.transcript().await?.into_iter().filter(|m| m.text.contains(REPEAT)).collect();
+    assert_eq!(marked.len(), 1);
+    assert!(marked[0].text.contains("message 1"));
+    stage.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_while_the_bot_is_blocked_waits_until_it_is_not() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (mut stage, mut ana) = open(folder.path()).await?;
+    ana.block().await?;
+    let first = stage.whatsapp.send_bulk(CITRA, ANAS, "message ", 3).await?;
+    let taken = stage.whatsapp.wait_receipt(CITRA, &first[2], "delivery", PATIENCE).await?;
+    assert!(taken.is_some(), "messages are taken from WhatsApp all the same");
+    stage.kill().await?;
+    stage.start().await?;
+    stage.whatsapp.send(CITRA, ANAS, "message 4").await?;
+    ana.unblock().await?;
+    ana.wait_text("message 4", PATIENCE).await?;
+    assert_eq!(forwarded(&ana).await?, numbered(4));
+    stage.close().await
+}
