@@ -83,7 +83,8 @@ async fn look(bed: &mut Bed, n: u64, what: &str) -> anyhow::Result<(f64, Vec<Fig
     let before = usage.cpu;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let idle = (bed.usage()?.cpu - before).as_secs_f64() * 1_000.0 / 5.0;
-    let figure = |name: &str, value, unit| Figure::new(format!("{n} people, {what}: {name}"), value, unit, Better::Lower);
+    let figure =
+        |name: &str, value, unit| Figure::new(format!("{n} people, {what}: {name}"), value, unit, Better::Lower);
     let figures = vec![
         figure("resident", usage.resident_kib / 1024.0, "MiB"),
         figure("handles each", usage.handles / count(n), ""),

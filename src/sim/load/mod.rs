@@ -5,6 +5,7 @@
 mod bed;
 mod cold;
 mod flood;
+mod kill;
 mod link;
 mod memory;
 mod report;
@@ -95,7 +96,7 @@ async fn one(bench: Bench, binary: &Path, options: &Options) -> anyhow::Result<V
         Bench::Cold => Box::pin(cold::run(binary, options)).await,
         Bench::Link => Box::pin(link::run(binary, options)).await,
         Bench::Flood => Box::pin(flood::run(binary, options)).await,
-        Bench::Kill => anyhow::bail!("this benchmark is not there yet"),
+        Bench::Kill => Box::pin(kill::run(binary, options)).await,
         Bench::All => Ok(Vec::new()),
     }
 }

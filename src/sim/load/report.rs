@@ -92,7 +92,8 @@ impl Report {
             });
             let spread = figure.spread.map_or_else(String::new, |(low, high)| format!("  ({low:.1} to {high:.1})"));
             // Writing to a string cannot fail.
-            if writeln!(text, "  {:width$}  {:>10.1} {}{spread}{target}", figure.name, figure.value, figure.unit).is_err()
+            if writeln!(text, "  {:width$}  {:>10.1} {}{spread}{target}", figure.name, figure.value, figure.unit)
+                .is_err()
             {
                 break;
             }
