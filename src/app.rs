@@ -56,6 +56,7 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     tasks.spawn(introduce(api.clone(), reader, stop.clone()));
     tasks.spawn(dispatcher::run(api, committed, route, stop.clone()));
     tasks.spawn(poller.run(stop.clone()));
+    tasks.spawn(users.clone().sweep());
     lifecycle.ready();
     info!(event = "ready", "ready");
 
@@ -153,6 +154,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         shutdown_timeout: config.whatsapp.shutdown_timeout,
         logout_timeout: config.whatsapp.close_timeout,
         reconnect_stagger: config.whatsapp.reconnect_stagger,
+        idle_close: config.store.idle_close,
     })
 }
 

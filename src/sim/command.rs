@@ -1,5 +1,5 @@
 //! The commands that only the demo build has.
-use super::{telegram, whatsapp};
+use super::{load, telegram, whatsapp};
 use clap::Subcommand;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -34,6 +34,8 @@ pub enum SimCommand {
         #[arg(long, default_value = "127.0.0.1:8083")]
         control: SocketAddr,
     },
+    /// Measure: how fast it is and what it costs
+    Load(load::Options),
 }
 
 /// Does what was asked, and gives the process's exit code.
@@ -47,7 +49,7 @@ pub fn execute(command: SimCommand) -> ExitCode {
     };
     let done = runtime.block_on(run(command));
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(e) => {
             eprintln!("failed: {e:#}");
             ExitCode::FAILURE
@@ -55,7 +57,7 @@ pub fn execute(command: SimCommand) -> ExitCode {
     }
 }
 
-async fn run(command: SimCommand) -> anyhow::Result<()> {
+async fn run(command: SimCommand) -> anyhow::Result<ExitCode> {
     let cancel = CancellationToken::new();
     match command {
         SimCommand::Telegram { listen, token, unlimited } => {
@@ -71,8 +73,9 @@ async fn run(command: SimCommand) -> anyhow::Result<()> {
             println!("WhatsApp stands in at ws://{listen}/ws/chat, its control API at http://{control}");
             until_signal(&cancel, whatsapp::serve(listen, control, cancel.clone())).await??;
         }
+        SimCommand::Load(options) => return load::execute(options).await,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Serves until SIGINT or SIGTERM.

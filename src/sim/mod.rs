@@ -1,6 +1,7 @@
 //! Stand-ins for Telegram and WhatsApp, for the demo, the tests and the benchmarks. Never part of a production build.
 pub mod command;
 pub mod kill;
+pub mod load;
 pub mod scan;
 pub mod stage;
 pub mod telegram;

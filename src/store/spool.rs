@@ -3,13 +3,15 @@
 //! Owns `data/spool.db`, sealed as a whole. A row lives from the listener's commit until its owner's vault has taken it.
 //! Rows are read by their owner only. Nothing here knows what an update says.
 use super::error::Result;
-use super::handle::{Durability, Handle};
+use super::handle::{Durability, Handle, Tx};
 use super::migrate::Migration;
 use super::sqlcipher::RawKey;
 use super::threads::{DbThreads, Turn};
 use crate::domain::{TelegramId, UpdateId};
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
 
 const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
@@ -32,18 +34,28 @@ pub struct Spooled {
     pub payload: String,
 }
 
+/// What a worker asks for: to forget what it has taken, and to be given what waits.
+struct Ask {
+    user: TelegramId,
+    done: Vec<UpdateId>,
+    limit: usize,
+    answer: oneshot::Sender<Vec<Spooled>>,
+}
+
 /// The spool of one bot.
 #[derive(Clone)]
 pub struct Spool {
     handle: Handle,
     bot: i64,
+    /// Asked and not looked at yet. Locked for instants only.
+    asks: Arc<Mutex<Vec<Ask>>>,
 }
 
 impl Spool {
     /// The spool at `path` for the bot with this id; opened on first use.
     pub fn new(threads: DbThreads, path: &Path, key: RawKey, bot: i64) -> Self {
         let turn = Turn { user: 0, lane: 0 };
-        Spool { handle: Handle::new(threads, turn, path.to_owned(), key, MIGRATIONS), bot }
+        Spool { handle: Handle::new(threads, turn, path.to_owned(), key, MIGRATIONS), bot, asks: Arc::default() }
     }
 
     /// The bot whose updates these are.
@@ -93,17 +105,62 @@ impl Spool {
     /// [`StoreError`](super::StoreError).
     pub async fn waiting(&self, user: TelegramId, limit: usize) -> Result<Vec<Spooled>> {
         let bot = self.bot;
-        self.handle
-            .read(move |db| {
-                let mut query = db.prepare_cached(
-                    "SELECT update_id, payload FROM updates WHERE user = ?1 AND bot = ?2 ORDER BY update_id LIMIT ?3",
-                )?;
-                let rows = query.query_map(params![user.0, bot, limit], |r| {
-                    Ok(Spooled { update: UpdateId(r.get(0)?), user, payload: r.get(1)? })
-                })?;
-                Ok(rows.collect::<rusqlite::Result<_>>()?)
-            })
-            .await
+        self.handle.read(move |db| waiting(db, bot, user, limit)).await
+    }
+
+    /// Forgets rows that their owner's vault has taken, and gives the next ones, oldest first, at most `limit`. Those who
+    /// ask at the same time share one transaction: with many users at work it costs each of them next to nothing.
+    ///
+    /// Needs no flush: a row that comes back meets its key in the vault.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError); then nothing is forgotten.
+    pub async fn next(&self, user: TelegramId, done: &[UpdateId], limit: usize) -> Result<Vec<Spooled>> {
+        let (answer, answered) = oneshot::channel();
+        let first = {
+            let mut asks = self.asks();
+            asks.push(Ask { user, done: done.to_vec(), limit, answer });
+            asks.len() == 1
+        };
+        if first {
+            // Submitted before anything is waited for, so whoever finds an ask already there is served by this one.
+            self.serve().await;
+        }
+        if let Ok(rows) = answered.await {
+            return Ok(rows);
+        }
+        // The shared transaction failed, perhaps by somebody else's doing: alone, with an error of one's own.
+        if !done.is_empty() {
+            self.done(done.to_vec()).await?;
+        }
+        self.waiting(user, limit).await
+    }
+
+    fn asks(&self) -> MutexGuard<'_, Vec<Ask>> {
+        self.asks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers everybody who has asked until the transaction runs. Whoever gets no answer finds their channel closed.
+    async fn serve(&self) {
+        let (bot, asks) = (self.bot, Arc::clone(&self.asks));
+        let served = self.handle.tx(Durability::Normal, move |tx| {
+            let asks = std::mem::take(&mut *asks.lock().unwrap_or_else(PoisonError::into_inner));
+            let serve = |ask: Ask| {
+                forget(tx, bot, &ask.done)?;
+                Ok((ask.answer, waiting(tx, bot, ask.user, ask.limit)?))
+            };
+            asks.into_iter().map(serve).collect::<Result<Vec<_>>>()
+        });
+        match served.await {
+            Ok(answers) => {
+                for (answer, rows) in answers {
+                    // Whoever has gone asks again when they come back.
+                    drop(answer.send(rows));
+                }
+            }
+            // Those whom the transaction did not get to see would wait for ever.
+            Err(_) => self.asks().clear(),
+        }
     }
 
     /// Everybody who has rows waiting: asked once, at start.
@@ -127,15 +184,7 @@ impl Spool {
     /// [`StoreError`](super::StoreError).
     pub async fn done(&self, updates: Vec<UpdateId>) -> Result<()> {
         let bot = self.bot;
-        self.handle
-            .tx(Durability::Normal, move |tx| {
-                let mut delete = tx.prepare_cached("DELETE FROM updates WHERE bot = ?1 AND update_id = ?2")?;
-                for update in updates {
-                    delete.execute(params![bot, update.0])?;
-                }
-                Ok(())
-            })
-            .await
+        self.handle.tx(Durability::Normal, move |tx| forget(tx, bot, &updates)).await
     }
 
     /// Forgets what waits for this user, up to and including `until`; everything when there is no bound.
@@ -157,5 +206,93 @@ impl Spool {
     /// [`StoreError`](super::StoreError).
     pub async fn close(&self) -> Result<()> {
         self.handle.close().await
+    }
+}
+
+fn waiting(db: &Connection, bot: i64, user: TelegramId, limit: usize) -> Result<Vec<Spooled>> {
+    let mut query = db.prepare_cached(
+        "SELECT update_id, payload FROM updates WHERE user = ?1 AND bot = ?2 ORDER BY update_id LIMIT ?3",
+    )?;
+    let rows = query.query_map(params![user.0, bot, limit], |r| {
+        Ok(Spooled { update: UpdateId(r.get(0)?), user, payload: r.get(1)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn forget(tx: &Tx<'_>, bot: i64, updates: &[UpdateId]) -> Result<()> {
+    let mut delete = tx.prepare_cached("DELETE FROM updates WHERE bot = ?1 AND update_id = ?2")?;
+    for update in updates {
+        delete.execute(params![bot, update.0])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOT: i64 = 7;
+
+    fn row(update: i64, user: u64) -> Spooled {
+        Spooled { update: UpdateId(update), user: TelegramId(user), payload: format!("{{\"update_id\":{update}}}") }
+    }
+
+    fn ids(rows: &[Spooled]) -> Vec<i64> {
+        rows.iter().map(|row| row.update.0).collect()
+    }
+
+    #[tokio::test]
+    async fn those_who_ask_together_each_get_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(DbThreads::start(2), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
+        let users = 50;
+        let rows = (0..200).map(|n| row(n, 1 + u64::try_from(n).unwrap() % users)).collect();
+        spool.commit(rows, UpdateId(200)).await.unwrap();
+        let drain = |user: u64| {
+            let spool = spool.clone();
+            async move {
+                let mut seen = Vec::new();
+                let mut done = Vec::new();
+                loop {
+                    let rows = spool.next(TelegramId(user), &done, 3).await.unwrap();
+                    if rows.is_empty() {
+                        return seen;
+                    }
+                    assert!(rows.iter().all(|row| row.user == TelegramId(user)));
+                    seen.extend(ids(&rows));
+                    done = rows.iter().map(|row| row.update).collect();
+                }
+            }
+        };
+        let all = futures_util::future::join_all((1..=users).map(drain)).await;
+        for (n, seen) in all.iter().enumerate() {
+            let first = i64::try_from(n).unwrap();
+            assert_eq!(*seen, [first, first + 50, first + 100, first + 150]);
+        }
+        assert!(spool.users().await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn one_who_gives_up_leaves_nobody_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::new(DbThreads::start(1), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
+        spool.commit(vec![row(1, 8), row(2, 9)], UpdateId(3)).await.unwrap();
+        // The first is polled once and dropped: it was to serve the second, too.
+        let mut given_up = Box::pin(spool.next(TelegramId(8), &[], 5));
+        assert!(futures_util::poll!(&mut given_up).is_pending());
+        let second = spool.next(TelegramId(9), &[UpdateId(1)], 5);
+        drop(given_up);
+        assert_eq!(ids(&second.await.unwrap()), [2]);
+        assert!(spool.next(TelegramId(8), &[], 5).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn after_the_end_everybody_gets_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let threads = DbThreads::start(1);
+        let spool = Spool::new(threads.clone(), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
+        threads.stop();
+        let asked = (1..5).map(|user| spool.next(TelegramId(user), &[], 5));
+        assert!(futures_util::future::join_all(asked).await.iter().all(Result::is_err));
     }
 }

@@ -167,14 +167,17 @@ impl Shared {
         let mut queue = self.lock();
         loop {
             if let Some((turn, job)) = queue.pop() {
+                let more = !queue.ring.is_empty();
                 drop(queue);
+                // Each thread that takes a job wakes one more while there is something to take; the end of a job readies
+                // at most one, and that one this thread takes itself. Waking all at each end costs more than most jobs.
+                if more {
+                    self.work.notify_one();
+                }
                 let panicked = catch_unwind(AssertUnwindSafe(job)).is_err();
                 queue = self.lock();
                 queue.stats.panicked += u64::from(panicked);
                 queue.done(turn);
-                // The end of a job can make more than one job ready: its lane's next, and a lane its user had no
-                // share for.
-                self.work.notify_all();
             } else if queue.stopping && queue.stats.queued == 0 {
                 break;
             } else {

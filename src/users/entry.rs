@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Notify, OnceCell};
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::{error, warn};
 
 /// One person's world.
 pub struct UserEntry {
@@ -116,6 +116,23 @@ impl UserEntry {
     /// The vault, opened by whoever needs it first; the others wait for that one opening.
     pub(super) async fn vault(&self) -> Result<&Vault, VaultError> {
         self.vault.get_or_try_init(|| self.shared.vaults.open(self.id)).await
+    }
+
+    /// Whether the vault is unlocked already.
+    pub(super) fn vault_is_open(&self) -> bool {
+        self.vault.initialized()
+    }
+
+    /// Closes every database of this person that nobody has used for `idle`; the next use opens it again.
+    pub(super) async fn close_idle(&self, idle: Duration) {
+        let keys =
+            self.slots.accounts().into_iter().filter_map(|id| self.slots.get(id)).map(|r| r.keys.handle().clone());
+        let own = self.vault.get().map(|vault| vault.db().clone());
+        for handle in own.into_iter().chain(keys) {
+            if let Err(e) = handle.close_if_idle(idle).await {
+                warn!(user.id = self.id.0, error.code = e.code(), "an idle database did not close cleanly");
+            }
+        }
     }
 
     /// The vault, once the worker has opened it and sorted out what was under way. `None` when the entry stops first.

@@ -26,8 +26,10 @@ const VAULT_BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), cap:
 /// Works until the entry stops.
 pub(super) async fn run(entry: Arc<UserEntry>, users: UserDataStore) {
     let mut trouble = 0u32;
+    // What the vault has taken and the spool has not forgotten yet: it is told with the next question.
+    let mut done = Vec::new();
     loop {
-        match turn(&entry, &users).await {
+        match turn(&entry, &mut done).await {
             Ok(Turn::Idle) => {
                 trouble = 0;
                 tokio::select! {
@@ -81,9 +83,10 @@ async fn tell_now(entry: &UserEntry, text: RichText) {
 }
 
 /// One round: all news that wait, then a batch of updates.
-async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore) -> Result<Turn, VaultError> {
+async fn turn(entry: &Arc<UserEntry>, done: &mut Vec<UpdateId>) -> Result<Turn, VaultError> {
     let spool = &entry.shared.spool;
-    if !entry.shared.vaults.exists(entry.id()) && spool.waiting(entry.id(), 1).await?.is_empty() {
+    let known = entry.vault_is_open() || entry.shared.vaults.exists(entry.id());
+    if !known && spool.waiting(entry.id(), 1).await?.is_empty() {
         return Ok(Turn::Idle);
     }
     let vault = entry.vault().await?;
@@ -97,22 +100,18 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore) -> Result<Turn, Vau
     let news = entry.news.take(BATCH * 4);
     let mut more = !news.is_empty();
     self::news(entry, vault, news).await?;
-    let rows = spool.waiting(entry.id(), BATCH).await?;
-    let mut done = Vec::with_capacity(rows.len());
-    for row in rows {
-        let update = row.update;
-        let applied = input(entry, vault, row).await?;
-        done.push(update);
+    // When this fails the rows are still there; they meet their keys in the vault then.
+    let mut rows = spool.next(entry.id(), &std::mem::take(done), BATCH).await?;
+    while !rows.is_empty() {
+        more = true;
+        let (applied, taken) = inputs(entry, vault, &rows).await?;
+        let last = rows[taken - 1].update;
+        done.extend(rows.drain(..taken).map(|row| row.update));
         if after(entry, applied).await {
             // Its row stays: if the erasing is interrupted before it is noted, the vault's flag takes it up again.
-            return Ok(Turn::Erase(update));
+            return Ok(Turn::Erase(last));
         }
     }
-    if !done.is_empty() {
-        more = true;
-        spool.done(done).await?;
-    }
-    debug!(users = users.len(), "a round is done");
     Ok(if more { Turn::More } else { Turn::Idle })
 }
 
@@ -155,14 +154,28 @@ fn fresh_message_id() -> String {
     random.iter().fold("3EB0".to_owned(), |id, byte| format!("{id}{byte:02X}"))
 }
 
-/// One update: taken, understood, acted on and answered in one commit. One that kills its step twice is set aside.
-async fn input(entry: &UserEntry, vault: &Vault, row: Spooled) -> Result<Applied, VaultError> {
+/// Updates: each taken, understood, acted on and answered, all in one commit; where that fails, the first one alone. How
+/// many were taken, at least one: none after one that erases everything.
+async fn inputs(entry: &UserEntry, vault: &Vault, rows: &[Spooled]) -> Result<(Applied, usize), VaultError> {
+    if rows.len() > 1
+        && let Ok(done) = try_inputs(entry, vault, rows.to_vec()).await
+    {
+        return Ok(done);
+    }
+    // One of them may be at fault. Alone the others are not held up by it, and it is known which it is.
+    let mut alone = rows.to_vec();
+    alone.truncate(1);
+    Ok((input(entry, vault, alone).await?, 1))
+}
+
+/// One update. One that kills its step twice is set aside.
+async fn input(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Result<Applied, VaultError> {
     let (bot, now) = (entry.shared.spool.bot(), Timestamp::now());
     loop {
-        match try_input(entry, vault, row.clone()).await {
+        match try_inputs(entry, vault, rows.clone()).await {
             Err(StoreError::Panicked { .. }) => {
+                let Some(row) = rows.first().cloned() else { return Ok(Applied::default()) };
                 error!(user.id = entry.id().0, update.id = row.update.0, "a step panicked");
-                let row = row.clone();
                 let dead = vault
                     .step(now, move |tx, person| {
                         let dead = inbox::failed(tx, bot, row.update, &row.payload, now)?;
@@ -177,28 +190,34 @@ async fn input(entry: &UserEntry, vault: &Vault, row: Spooled) -> Result<Applied
                     return Ok(Applied { talk: true, ..Applied::default() });
                 }
             }
-            other => return Ok(other?),
+            other => return Ok(other?.0),
         }
     }
 }
 
-async fn try_input(entry: &UserEntry, vault: &Vault, row: Spooled) -> Result<Applied, StoreError> {
+async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Result<(Applied, usize), StoreError> {
     let now = Timestamp::now();
-    let (bot, env, reader) = (entry.shared.spool.bot(), env(entry, now), Arc::clone(&entry.shared.reader));
+    let (bot, mut env, reader) = (entry.shared.spool.bot(), env(entry, now), Arc::clone(&entry.shared.reader));
     vault
         .step(now, move |tx, person| {
-            if !inbox::take(tx, bot, row.update, now)? {
-                return Ok(Applied::default());
+            let (mut all, mut taken) = (Applied::default(), 0);
+            for row in rows {
+                taken += 1;
+                if !inbox::take(tx, bot, row.update, now)? {
+                    continue;
+                }
+                // Understanding it belongs to the step: what cannot survive being read is set aside like what cannot be
+                // acted on.
+                let Some(input) = reader.read(&row.payload) else { continue };
+                env.message_id = fresh_message_id();
+                let step = flows::step(&person.context(&input)?, &input, &env);
+                all.join(Applier { tx, person, source: format!("u{bot}:{}", row.update) }.apply(step)?);
+                if all.erase {
+                    flags::set_erasing(tx, row.update)?;
+                    break;
+                }
             }
-            // Understanding it belongs to the step: what cannot survive being read is set aside like what cannot be
-            // acted on.
-            let Some(input) = reader.read(&row.payload) else { return Ok(Applied::default()) };
-            let step = flows::step(&person.context(&input)?, &input, &env);
-            let applied = Applier { tx, person, source: format!("u{bot}:{}", row.update) }.apply(step)?;
-            if applied.erase {
-                flags::set_erasing(tx, row.update)?;
-            }
-            Ok(applied)
+            Ok((all, taken))
         })
         .await
 }

@@ -66,6 +66,7 @@ impl Daemon {
             }),
             access: Access::AllowList(allow.iter().copied().map(TelegramId).collect()),
             settings: Settings {
+                idle_close: Duration::from_secs(60),
                 rules: Rules { max_numbers: 3, qr_per_hour: 5 },
                 send_timeout: SEND,
                 close_timeout: SEND,
