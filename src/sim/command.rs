@@ -1,5 +1,5 @@
 //! The commands that only the demo build has.
-use super::{telegram, whatsapp};
+use super::{telegram, tour, whatsapp};
 use clap::Subcommand;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -34,6 +34,12 @@ pub enum SimCommand {
         #[arg(long, default_value = "127.0.0.1:8083")]
         control: SocketAddr,
     },
+    /// Play the whole product on this machine, from linking to erasing, and check each outcome (cargo demo)
+    Tour {
+        /// Print one line for each check and nothing else: {"check": …, "ok": …, "ms": …}
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Does what was asked, and gives the process's exit code.
@@ -47,7 +53,8 @@ pub fn execute(command: SimCommand) -> ExitCode {
     };
     let done = runtime.block_on(run(command));
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(e) => {
             eprintln!("failed: {e:#}");
             ExitCode::FAILURE
@@ -55,7 +62,8 @@ pub fn execute(command: SimCommand) -> ExitCode {
     }
 }
 
-async fn run(command: SimCommand) -> anyhow::Result<()> {
+/// `false`: it was done, and what it found is not good.
+async fn run(command: SimCommand) -> anyhow::Result<bool> {
     let cancel = CancellationToken::new();
     match command {
         SimCommand::Telegram { listen, token, unlimited } => {
@@ -71,8 +79,9 @@ async fn run(command: SimCommand) -> anyhow::Result<()> {
             println!("WhatsApp stands in at ws://{listen}/ws/chat, its control API at http://{control}");
             until_signal(&cancel, whatsapp::serve(listen, control, cancel.clone())).await??;
         }
+        SimCommand::Tour { json } => return tour::run(json).await,
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Serves until SIGINT or SIGTERM.

@@ -3,4 +3,5 @@ pub mod command;
 pub mod scan;
 pub mod stage;
 pub mod telegram;
+pub mod tour;
 pub mod whatsapp;

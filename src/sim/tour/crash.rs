@@ -1,0 +1,173 @@
+//! The crash: the daemon is killed in mid-conversation, with messages in flight both ways, and comes back.
+use super::cast::{ANA, CITRA, Person};
+use super::checks::Check;
+use super::show::Show;
+use crate::flows::words;
+use crate::sim::stage::{PATIENCE, Stage};
+use crate::sim::telegram::client::SimUser;
+use crate::sim::telegram::wire::SimMessage;
+use crate::sim::whatsapp::{Received, WhatsAppSim};
+use anyhow::ensure;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+/// What every message of this act has in common.
+pub const COMMON: &str = "order number";
+/// How many messages are written each way before the kill, and again while the daemon is dead.
+const BEFORE: usize = 12;
+const WHILE_DEAD: usize = 4;
+const ALL: usize = BEFORE + WHILE_DEAD;
+/// How long a reply of unknown fate is left to settle by itself before Ana decides.
+const SETTLES: Duration = Duration::from_secs(3);
+
+fn inward(n: usize) -> String {
+    format!("{COMMON} {n} please")
+}
+
+fn outward(n: usize) -> String {
+    format!("{COMMON} {n} is ready")
+}
+
+/// Kills the daemon while both sides write, starts it again, and counts.
+pub async fn killed_in_conversation(
+    show: &Show,
+    stage: &mut Stage,
+    ana: &mut Person<'_>,
+    answered: &SimMessage,
+) -> anyhow::Result<()> {
+    show.section("The daemon is killed in mid-conversation");
+    let whatsapp = stage.whatsapp.clone();
+    let before = whatsapp.inbox(CITRA.number, 0, Duration::ZERO).await?.last().map_or(0, |m| m.seq);
+    show.phone(CITRA.name, &format!("“{}” … “{}”, as fast as she can", inward(1), inward(BEFORE)));
+    show.person(ANA.name, &format!("(reply) “{}” … “{}”, at the same time", outward(1), outward(BEFORE)));
+    let mut asked = Vec::new();
+    let killed = async {
+        let mut writer = ana.user.clone();
+        let (wrote_in, wrote_out, killed) = tokio::join!(
+            write_in(&whatsapp, 1..=BEFORE),
+            write_out(&mut writer, answered.message_id, 1..=BEFORE, &mut asked),
+            async {
+                // The moment at which the first reply has come through: others are under way.
+                whatsapp.inbox(CITRA.number, before, PATIENCE).await?;
+                stage.kill().await
+            }
+        );
+        wrote_in.and(wrote_out).and(killed)
+    };
+    show.check(Check::Killed, killed).await?;
+    let (got_in, got_out) = (shown(&ana.user).await?, received(&whatsapp, before).await?);
+    show.aside(&format!(
+        "dead: {} of {BEFORE} messages are in the chat, {} of {BEFORE} replies have reached Citra",
+        distinct(&got_in, inward),
+        got_out.len()
+    ));
+    write_in(&whatsapp, BEFORE + 1..=ALL).await?;
+    write_out(&mut ana.user.clone(), answered.message_id, BEFORE + 1..=ALL, &mut asked).await?;
+    show.aside(&format!("meanwhile both write on: {WHILE_DEAD} more each"));
+
+    show.check(Check::Restart, stage.start()).await?;
+    let (lost_in, lost_out) = tokio::join!(
+        show.check(Check::LostIn, all_in(show, &ana.user)),
+        show.check(Check::LostOut, all_out(show, ana, &whatsapp, before))
+    );
+    lost_in.and(lost_out)?;
+    show.check(Check::Told, all_told(&ana.user, &asked)).await?;
+    show.check(Check::DoubledOut, async {
+        let got = received(&whatsapp, before).await?;
+        ensure!(got.len() == ALL, "{} replies for {ALL}", got.len());
+        Ok(())
+    })
+    .await
+}
+
+async fn write_in(whatsapp: &WhatsAppSim, numbers: std::ops::RangeInclusive<usize>) -> anyhow::Result<()> {
+    for n in numbers {
+        whatsapp.send(CITRA.number, ANA.number, &inward(n)).await?;
+    }
+    Ok(())
+}
+
+async fn write_out(
+    ana: &mut SimUser,
+    to: i64,
+    numbers: std::ops::RangeInclusive<usize>,
+    asked: &mut Vec<i64>,
+) -> anyhow::Result<()> {
+    for n in numbers {
+        asked.extend(ana.reply(to, &outward(n)).await?.message_id);
+    }
+    Ok(())
+}
+
+/// What the bot has shown in the chat.
+async fn shown(ana: &SimUser) -> anyhow::Result<Vec<String>> {
+    let all = ana.transcript().await?;
+    Ok(all.into_iter().filter(|m| m.from_bot && !m.deleted).map(|m| m.text).collect())
+}
+
+async fn received(whatsapp: &WhatsAppSim, after: u64) -> anyhow::Result<Vec<Received>> {
+    Ok(whatsapp.inbox(CITRA.number, after, Duration::ZERO).await?)
+}
+
+/// How many of the messages are among these texts.
+fn distinct(texts: &[String], message: fn(usize) -> String) -> usize {
+    (1..=ALL).filter(|n| texts.iter().any(|text| text.contains(&message(*n)))).count()
+}
+
+async fn all_in(show: &Show, ana: &SimUser) -> anyhow::Result<()> {
+    let texts = until(|| async {
+        let texts = shown(ana).await?;
+        Ok((distinct(&texts, inward) == ALL).then_some(texts))
+    })
+    .await?;
+    let forwarded = texts.iter().filter(|text| text.contains(COMMON)).count();
+    let repeats = texts.iter().filter(|text| text.contains("possibly a repeat")).count();
+    show.aside(&format!("all {ALL} are in the chat; {} twice, {repeats} marked as possibly a repeat", forwarded - ALL));
+    Ok(())
+}
+
+/// Waits for every reply. One whose fate is unknown after a crash is Ana's to decide; she sends it again.
+async fn all_out(show: &Show, ana: &Person<'_>, whatsapp: &WhatsAppSim, after: u64) -> anyhow::Result<()> {
+    let back = Instant::now();
+    let mut decided = HashSet::new();
+    let mut user = ana.user.clone();
+    loop {
+        let got: HashSet<String> = received(whatsapp, after).await?.into_iter().map(|m| m.text).collect();
+        if (1..=ALL).all(|n| got.contains(&outward(n))) {
+            return Ok(());
+        }
+        ensure!(back.elapsed() < PATIENCE, "only {} of {ALL} replies have come", got.len());
+        if back.elapsed() > SETTLES {
+            for m in user.transcript().await?.iter().filter(|m| m.button(words::RESEND_BUTTON).is_some()) {
+                if decided.insert(m.message_id) {
+                    show.bot(ANA.name, m);
+                    show.person(ANA.name, &format!("[{}]", words::RESEND_BUTTON));
+                    user.press_label_of(m.message_id, words::RESEND_BUTTON).await?;
+                }
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn all_told(ana: &SimUser, asked: &[i64]) -> anyhow::Result<()> {
+    ensure!(asked.len() == ALL, "{} replies were written", asked.len());
+    until(|| async {
+        let chat = ana.transcript().await?;
+        let told = |id: i64| chat.iter().any(|m| m.reply_to == Some(id) && m.text.contains("✓✓"));
+        Ok(asked.iter().all(|id| told(*id)).then_some(()))
+    })
+    .await
+}
+
+/// Looks again and again until there is something to see.
+async fn until<T, F: Future<Output = anyhow::Result<Option<T>>>>(look: impl Fn() -> F) -> anyhow::Result<T> {
+    let begin = Instant::now();
+    loop {
+        if let Some(seen) = look().await? {
+            return Ok(seen);
+        }
+        ensure!(begin.elapsed() < PATIENCE, "not in time");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
