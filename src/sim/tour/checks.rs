@@ -46,7 +46,7 @@ checks! {
     LostOut = "nothing-lost-to-whatsapp", "every reply has reached WhatsApp";
     DoubledOut = "nothing-doubled-to-whatsapp", "no reply has reached WhatsApp twice";
     Told = "outcomes-told", "each reply's outcome is shown under it: delivered";
-    Sealed = "disk-sealed", "no message, name or number lies readable on the disk or in the log";
+    Sealed = "disk-sealed", "no message and no number of anybody lies readable on the disk or in the log";
     LogoutDevice = "logout-removes-device", "the device is gone at WhatsApp";
     LogoutKeys = "logout-wipes-keys", "the number's keys are wiped from the disk";
     EraseReceipt = "erase-gives-receipt", "a receipt tells what was erased";
