@@ -45,7 +45,7 @@ checks! {
     LostIn = "nothing-lost-from-whatsapp", "every message from WhatsApp is in the chat";
     LostOut = "nothing-lost-to-whatsapp", "every reply has reached WhatsApp";
     DoubledOut = "nothing-doubled-to-whatsapp", "no reply has reached WhatsApp twice";
-    Told = "outcomes-told", "each reply's outcome is shown under it: delivered";
+    Told = "outcomes-told", "under each reply stands what became of it, none is left in doubt";
     Sealed = "disk-sealed", "no message and no number of anybody lies readable on the disk or in the log";
     LogoutDevice = "logout-removes-device", "the device is gone at WhatsApp";
     LogoutKeys = "logout-wipes-keys", "the number's keys are wiped from the disk";

@@ -71,7 +71,7 @@ pub async fn killed_in_conversation(
         show.check(Check::LostOut, all_out(show, ana, &whatsapp, before))
     );
     lost_in.and(lost_out)?;
-    show.check(Check::Told, all_told(&ana.user, &asked)).await?;
+    show.check(Check::Told, all_told(show, ana, &asked)).await?;
     show.check(Check::DoubledOut, async {
         let got = received(&whatsapp, before).await?;
         ensure!(got.len() == ALL, "{} replies for {ALL}", got.len());
@@ -126,38 +126,63 @@ async fn all_in(show: &Show, ana: &SimUser) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits for every reply. One whose fate is unknown after a crash is Ana's to decide; she sends it again.
+/// Waits for every reply.
 async fn all_out(show: &Show, ana: &Person<'_>, whatsapp: &WhatsAppSim, after: u64) -> anyhow::Result<()> {
-    let back = Instant::now();
-    let mut decided = HashSet::new();
-    let mut user = ana.user.clone();
+    let mut doubts = Doubts::new(show, ana);
     loop {
         let got: HashSet<String> = received(whatsapp, after).await?.into_iter().map(|m| m.text).collect();
         if (1..=ALL).all(|n| got.contains(&outward(n))) {
             return Ok(());
         }
-        ensure!(back.elapsed() < PATIENCE, "only {} of {ALL} replies have come", got.len());
-        if back.elapsed() > SETTLES {
-            for m in user.transcript().await?.iter().filter(|m| m.button(words::RESEND_BUTTON).is_some()) {
-                if decided.insert(m.message_id) {
-                    show.bot(ANA.name, m);
-                    show.person(ANA.name, &format!("[{}]", words::RESEND_BUTTON));
-                    user.press_label_of(m.message_id, words::RESEND_BUTTON).await?;
+        ensure!(doubts.since.elapsed() < PATIENCE, "only {} of {ALL} replies have come", got.len());
+        doubts.settle().await?;
+    }
+}
+
+/// Waits until each reply's outcome is a fact. It may be less than the truth: a receipt that the daemon had taken from
+/// WhatsApp but not yet written down when it was killed does not come again.
+async fn all_told(show: &Show, ana: &Person<'_>, asked: &[i64]) -> anyhow::Result<()> {
+    ensure!(asked.len() == ALL, "{} replies were written", asked.len());
+    let mut doubts = Doubts::new(show, ana);
+    loop {
+        let chat = ana.user.transcript().await?;
+        let told = |id: i64| chat.iter().rfind(|m| m.reply_to == Some(id) && !m.deleted).map_or("nothing", |m| &m.text);
+        let other: Vec<&str> = asked.iter().map(|id| told(*id)).filter(|text| !text.starts_with('✓')).collect();
+        if other.is_empty() {
+            return Ok(());
+        }
+        ensure!(doubts.since.elapsed() < PATIENCE, "{} replies are shown otherwise: {other:?}", other.len());
+        doubts.settle().await?;
+    }
+}
+
+/// Replies whose fate is unknown after the crash. Those that do not settle by themselves are Ana's to decide: she sends
+/// them again, under the same id.
+struct Doubts<'a> {
+    show: &'a Show,
+    user: SimUser,
+    since: Instant,
+    decided: HashSet<i64>,
+}
+
+impl<'a> Doubts<'a> {
+    fn new(show: &'a Show, ana: &Person<'_>) -> Self {
+        Doubts { show, user: ana.user.clone(), since: Instant::now(), decided: HashSet::new() }
+    }
+
+    async fn settle(&mut self) -> anyhow::Result<()> {
+        if self.since.elapsed() > SETTLES {
+            for m in self.user.transcript().await?.iter().filter(|m| m.button(words::RESEND_BUTTON).is_some()) {
+                if self.decided.insert(m.message_id) {
+                    self.show.bot(ANA.name, m);
+                    self.show.person(ANA.name, &format!("[{}]", words::RESEND_BUTTON));
+                    self.user.press_label_of(m.message_id, words::RESEND_BUTTON).await?;
                 }
             }
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
+        Ok(())
     }
-}
-
-async fn all_told(ana: &SimUser, asked: &[i64]) -> anyhow::Result<()> {
-    ensure!(asked.len() == ALL, "{} replies were written", asked.len());
-    until(|| async {
-        let chat = ana.transcript().await?;
-        let told = |id: i64| chat.iter().any(|m| m.reply_to == Some(id) && m.text.contains("✓✓"));
-        Ok(asked.iter().all(|id| told(*id)).then_some(()))
-    })
-    .await
 }
 
 /// Looks again and again until there is something to see.
