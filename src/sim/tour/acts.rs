@@ -57,7 +57,7 @@ pub async fn chat(
         let (one, two) = tokio::join!(one, two);
         Ok((one?, two?))
     };
-    let (to_ana, to_budi) = show.check(Check::Receive, receive).await?;
+    let (to_ana, to_budi) = show.check(Check::Receive, Box::pin(receive)).await?;
     let reply = async {
         let one = outgoing(show, stage, ana, &to_ana, FROM_ANA, (ANA, CITRA));
         let two = outgoing(show, stage, budi, &to_budi, FROM_BUDI, (BUDI, DEWI));
@@ -65,7 +65,7 @@ pub async fn chat(
         two?;
         one
     };
-    let read_by_citra = show.check(Check::Reply, reply).await?;
+    let read_by_citra = show.check(Check::Reply, Box::pin(reply)).await?;
     show.check(Check::Delivered, ana.hears("✓✓ delivered")).await?;
     let read = async {
         show.phone(CITRA.name, "opens the chat and reads");

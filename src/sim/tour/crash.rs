@@ -54,7 +54,7 @@ pub async fn killed_in_conversation(
         );
         wrote_in.and(wrote_out).and(killed)
     };
-    show.check(Check::Killed, killed).await?;
+    show.check(Check::Killed, Box::pin(killed)).await?;
     let (got_in, got_out) = (shown(&ana.user).await?, received(&whatsapp, before).await?);
     show.aside(&format!(
         "dead: {} of {BEFORE} messages are in the chat, {} of {BEFORE} replies have reached Citra",
@@ -74,7 +74,12 @@ pub async fn killed_in_conversation(
     show.check(Check::Told, all_told(show, ana, &asked)).await?;
     show.check(Check::DoubledOut, async {
         let got = received(&whatsapp, before).await?;
-        ensure!(got.len() == ALL, "{} replies for {ALL}", got.len());
+        // What Ana sent again carries the same id: a phone shows one message for one id, however often it comes.
+        let ids: HashSet<&str> = got.iter().map(|m| m.id.as_str()).collect();
+        ensure!(ids.len() == ALL, "{} replies for {ALL}", ids.len());
+        if got.len() > ALL {
+            show.aside(&format!("{} came again under its own id, and is shown once", got.len() - ALL));
+        }
         Ok(())
     })
     .await

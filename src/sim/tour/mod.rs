@@ -82,9 +82,9 @@ async fn play(
 
     acts::link(show, stage, &mut ana, &mut budi).await?;
     acts::stranger(show, stage).await?;
-    let (from_citra, _) = acts::chat(show, stage, &mut ana, &mut budi).await?;
+    let (from_citra, _) = Box::pin(acts::chat(show, stage, &mut ana, &mut budi)).await?;
     acts::buttons(show, stage, &mut ana, &mut budi).await?;
-    crash::killed_in_conversation(show, stage, &mut ana, &from_citra).await?;
+    Box::pin(crash::killed_in_conversation(show, stage, &mut ana, &from_citra)).await?;
     acts::sealed(show, stage).await?;
     acts::logout(show, stage, &mut budi).await?;
     acts::erase(show, stage, &mut ana).await?;
