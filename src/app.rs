@@ -9,7 +9,7 @@ use crate::lifecycle::Lifecycle;
 use crate::limits::{Backoff, Budget, BudgetConfig};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
 use crate::store::{Claims, DbThreads, Directory, RawKey, Spool, Vaults};
-use crate::telegram::{Api, ApiConfig, Me, PollConfig, Poller, Reader, Sender, dispatcher, listener};
+use crate::telegram::{Api, ApiConfig, ApiError, PollConfig, Poller, Reader, Sender, dispatcher, listener};
 use crate::users::{Access, Settings, Shared, UserDataStore};
 use crate::whatsapp::web::{WebConfig, WebProvider};
 use anyhow::Context as _;
@@ -184,15 +184,19 @@ fn version(text: &str) -> Option<(u32, u32, u32)> {
     }
 }
 
-/// Learns the bot's name and registers its commands, as soon as Telegram can be reached.
+/// Learns the bot's name and registers its commands, as soon as Telegram can be reached. A server that refuses the commands
+/// works without them.
 async fn introduce(api: Api, reader: Reader, stop: CancellationToken) {
     let backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(60) };
     let mut attempt = 0;
     loop {
-        match registered(&api).await {
-            Ok(me) => {
-                reader.named(&me.username);
+        match registered(&api, &reader).await {
+            Ok(()) => {
                 info!(event = "introduced", "the bot's commands are registered with Telegram");
+                return;
+            }
+            Err(e @ ApiError::Refused { .. }) => {
+                warn!("the bot's commands are not registered with Telegram: {e}");
                 return;
             }
             Err(e) if attempt == 0 => warn!("cannot register the bot's commands yet: {e}"),
@@ -207,8 +211,7 @@ async fn introduce(api: Api, reader: Reader, stop: CancellationToken) {
     }
 }
 
-async fn registered(api: &Api) -> Result<Me, crate::telegram::ApiError> {
-    let me = api.get_me().await?;
-    api.set_commands(COMMANDS).await?;
-    Ok(me)
+async fn registered(api: &Api, reader: &Reader) -> Result<(), ApiError> {
+    reader.named(&api.get_me().await?.username);
+    api.set_commands(COMMANDS).await
 }

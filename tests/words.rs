@@ -7,7 +7,6 @@ use sekat::domain::{
 };
 use sekat::flows::{COMMANDS, words};
 use sekat::store::sends::SendState;
-use std::fmt::Write;
 use std::time::Duration;
 
 fn account(state: AccountState, reason: Option<Reason>) -> Account {
@@ -44,7 +43,7 @@ fn page(texts: &[(&str, RichText)]) -> String {
         for span in &text.spans {
             assert!(span.offset + span.length <= utf16_len(&text.text), "{name} has formatting beyond its end");
         }
-        writeln!(page, "── {name}\n{}\n", text.text).unwrap();
+        page += &format!("── {name}\n{}\n\n", text.text);
     }
     page
 }

@@ -1,5 +1,5 @@
 //! The commands that only the demo build has.
-use super::{load, telegram, whatsapp};
+use super::{load, telegram, tour, whatsapp};
 use clap::Subcommand;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -36,6 +36,12 @@ pub enum SimCommand {
     },
     /// Measure: how fast it is and what it costs
     Load(load::Options),
+    /// Play the whole product on this machine, from linking to erasing, and check each outcome (cargo demo)
+    Tour {
+        /// Print one line for each check and nothing else: {"check": …, "ok": …, "ms": …}
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Does what was asked, and gives the process's exit code.
@@ -72,6 +78,10 @@ async fn run(command: SimCommand) -> anyhow::Result<ExitCode> {
         SimCommand::Whatsapp { listen, control } => {
             println!("WhatsApp stands in at ws://{listen}/ws/chat, its control API at http://{control}");
             until_signal(&cancel, whatsapp::serve(listen, control, cancel.clone())).await??;
+        }
+        SimCommand::Tour { json } => {
+            let good = tour::run(json).await?;
+            return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         SimCommand::Load(options) => return load::execute(options).await,
     }

@@ -5,4 +5,5 @@ pub mod load;
 pub mod scan;
 pub mod stage;
 pub mod telegram;
+pub mod tour;
 pub mod whatsapp;

@@ -151,7 +151,17 @@ impl Stage {
         self.starts += 1;
         let log = std::fs::File::options().create(true).append(true).open(self.log())?;
         self.log_begin = log.metadata()?.len();
-        let child = Command::new(&self.config.binary)
+        let mut command = Command::new(&self.config.binary);
+        // Whatever the caller's own daemon is told by its surroundings is not meant for this one.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("SEKAT_") {
+                command.env_remove(name);
+            }
+        }
+        let child = command
+            .env_remove("CREDENTIALS_DIRECTORY")
+            .env_remove("NOTIFY_SOCKET")
+            .env_remove("WATCHDOG_USEC")
             .args(["--config"])
             .arg(self.config_file())
             .arg("run")
