@@ -115,6 +115,8 @@ impl Talker {
             if matches!(next, Next::After(_)) {
                 return Ok(next);
             }
+            // Showing may wait for Telegram's limits; a reply to what was just said must find its way meanwhile.
+            self.settle().await?;
             next = self.show(show).await?;
         }
         Ok(next)
