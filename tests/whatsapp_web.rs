@@ -126,6 +126,19 @@ async fn what_the_sink_could_not_store_comes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_sink_could_not_store_comes_again_without_a_restart() {
+    let world = World::new().await;
+    world.sim.register(ANNA, "Anna").unwrap();
+    let owner = world.linked(OWNER).await;
+    owner.sink.failing.store(true, Ordering::SeqCst);
+    world.sim.send(ANNA, OWNER, "precious").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    owner.sink.failing.store(false, Ordering::SeqCst);
+    let told = owner.sink.received(1).await;
+    assert!(told[0].content == Content::Text("precious".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panicking_sink_loses_nothing_and_reaches_no_other_client() {
     let world = World::new().await;
     world.sim.register(ANNA, "Anna").unwrap();

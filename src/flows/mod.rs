@@ -162,7 +162,7 @@ fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: 
         "status" => numbers::status(user, env),
         "logout" => numbers::choose_logout(user),
         "erase" => erase::ask(),
-        "cancel" => cancel(user),
+        "cancel" => cancel(user, false),
         _ => Step::default().reply(message, words::unknown_command()),
     }
 }
@@ -200,7 +200,7 @@ fn press(user: &UserContext, callback: &str, env: &Env) -> Step {
         Action::LogoutConfirm(account) => return numbers::logout(user, account, callback),
         Action::Resend(_) => return chat::resend(user, callback),
         Action::Forget(_) => return chat::forget(user, callback),
-        Action::Cancel => cancel(user),
+        Action::Cancel => cancel(user, true),
         Action::Help => Step::default().say(words::help()),
     };
     step.effect(note(callback, None))
@@ -211,9 +211,10 @@ fn note(callback: &str, text: Option<&str>) -> Effect {
     Effect::AnswerPress { callback: callback.to_owned(), text: text.map(str::to_owned), alert: false }
 }
 
-fn cancel(user: &UserContext) -> Step {
+/// Stops what is under way. `offered`: by a button that offered to, so there was a question that is hereby answered.
+fn cancel(user: &UserContext, offered: bool) -> Step {
     let mut step = Step::default();
-    let mut stopped = user.conversation() != Conversation::Idle;
+    let mut stopped = offered || user.conversation() != Conversation::Idle;
     for account in user.accounts().iter().filter(|a| a.state == AccountState::QrScanning) {
         step = link::stop(step, account.id);
         stopped = true;

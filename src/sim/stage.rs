@@ -24,6 +24,8 @@ pub struct StageConfig {
     pub allow: Vec<u64>,
     /// Whether Telegram's limits are kept, as the daemon is told and as the simulator enforces them.
     pub telegram_limits: bool,
+    /// Where WhatsApp says that media lies; empty: where nobody listens.
+    pub media_hosts: Vec<String>,
     /// More lines for `sekat.toml`, in whole sections not named elsewhere.
     pub more: String,
     /// The level of the daemon's log.
@@ -38,6 +40,7 @@ impl StageConfig {
             folder: folder.into(),
             allow: allow.to_vec(),
             telegram_limits: false,
+            media_hosts: Vec::new(),
             more: String::new(),
             log_level: "info",
         }
@@ -69,7 +72,11 @@ impl Stage {
         std::fs::create_dir_all(&config.folder)?;
         let limits = if config.telegram_limits { RateLimits::default() } else { RateLimits::off() };
         let telegram = TelegramSim::start(telegram::SimConfig { limits, ..telegram::SimConfig::default() }).await?;
-        let whatsapp = WhatsAppSim::start(whatsapp::SimConfig::default()).await?;
+        let mut sim = whatsapp::SimConfig::default();
+        if !config.media_hosts.is_empty() {
+            sim.media_hosts.clone_from(&config.media_hosts);
+        }
+        let whatsapp = WhatsAppSim::start(sim).await?;
         let mut stage = Stage { telegram, whatsapp, config, daemon: None, starts: 0, log_begin: 0 };
         stage.write_config()?;
         stage.start().await?;

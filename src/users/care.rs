@@ -265,7 +265,11 @@ impl Task {
             }
         }
         match running.client {
-            Some(client) => Ok(client.logout(limit).await),
+            // The provider keeps the limit itself; the second one is for a provider that does not.
+            Some(client) => {
+                let asked = tokio::time::timeout(limit + Duration::from_secs(1), client.logout(limit));
+                Ok(asked.await.unwrap_or(false))
+            }
             None => Ok(false),
         }
     }
@@ -293,9 +297,12 @@ impl Task {
 /// After a start: a linking that the last process left behind is completed where the phone had confirmed it, else told
 /// to have been interrupted.
 async fn resume(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
-    for id in entry.slots.left() {
-        let left = vault.db().read(move |db| accounts::get(db, id)).await?;
-        let Some(left) = left.filter(|a| a.state == AccountState::QrScanning) else { continue };
+    // Only what was left: a person's very first message may have begun another linking by now.
+    let left_links = entry.left_links.get().map(Vec::as_slice).unwrap_or_default();
+    for left in vault.db().read(accounts::list).await? {
+        if left.state != AccountState::QrScanning || !left_links.contains(&left.id) {
+            continue;
+        }
         let keys = WaStore::new(vault.wa_handle(left.id));
         let linked = keys.is_linked().await?;
         keys.handle().fence().await?;

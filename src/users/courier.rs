@@ -5,11 +5,16 @@ use super::slots::{LAST_ANSWER, Running};
 use crate::domain::{Reason, Timestamp};
 use crate::flows::{Step, chat};
 use crate::store::sends::{Send, SendState};
-use crate::store::{Result, Vault, sends};
+use crate::store::{Result, StoreError, Vault, sends};
 use crate::whatsapp::SendOutcome;
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, warn};
+
+/// Between two tries to write to a vault that does not work.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// Works as long as this start of the client does.
 pub(super) async fn run(entry: Arc<UserEntry>, vault: Vault, running: Running) {
@@ -28,15 +33,10 @@ pub(super) async fn run(entry: Arc<UserEntry>, vault: Vault, running: Running) {
                 }
             }
             Err(e) => {
-                error!(
-                    user.id = entry.id().0,
-                    account.id = running.account.0,
-                    error.code = e.code(),
-                    "cannot record a message to WhatsApp"
-                );
+                report(&entry, &running, &e);
                 tokio::select! {
                     () = running.stop.cancelled() => return,
-                    () = tokio::time::sleep(Duration::from_secs(2)) => {}
+                    () = tokio::time::sleep(RETRY) => {}
                 }
             }
         }
@@ -55,27 +55,30 @@ async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<boo
     let deadline = entry.shared.settings.send_timeout;
     // The provider keeps the deadline itself; the second one is for a provider that does not.
     let call = client.send_text(&send.chat, &send.text, &send.message_id, deadline);
+    // A panic in the provider says nothing of what went out before it, and what waits behind goes on.
+    let call = tokio::time::timeout(deadline + Duration::from_secs(1), AssertUnwindSafe(call).catch_unwind());
     let outcome = tokio::select! {
-        outcome = tokio::time::timeout(deadline + Duration::from_secs(1), call) => {
-            outcome.unwrap_or(SendOutcome::Unknown)
-        }
+        outcome = call => match outcome {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => SendOutcome::Unknown,
+        },
         // The client is closed in mid-call: what became of this message, nobody knows.
         () = closed(running) => SendOutcome::Unknown,
     };
-    let (state, reason) = match outcome {
-        SendOutcome::Accepted => (SendState::Sent, None),
-        SendOutcome::Rejected(Reason::NotConnected) => {
-            vault.tx(move |tx| sends::requeue(tx, send.id)).await?;
-            entry.slots.set_online(account, client.is_online());
-            return Ok(false);
-        }
-        SendOutcome::Rejected(reason) => (SendState::Failed, Some(reason)),
+    let fate = match outcome {
+        SendOutcome::Accepted => Fate::Settled(SendState::Sent, None),
+        SendOutcome::Rejected(Reason::NotConnected) => Fate::NotSent,
+        SendOutcome::Rejected(reason) => Fate::Settled(SendState::Failed, Some(reason)),
         SendOutcome::Unknown => {
             warn!(user.id = entry.id().0, account.id = account.0, "what became of a message to WhatsApp is not known");
-            (SendState::Unknown, None)
+            Fate::Settled(SendState::Unknown, None)
         }
     };
-    record(entry, vault, send, state, reason).await?;
+    settle(entry, vault, running, &send, fate).await;
+    if fate == Fate::NotSent {
+        entry.slots.set_online(account, client.is_online());
+        return Ok(false);
+    }
     Ok(true)
 }
 
@@ -83,6 +86,44 @@ async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<boo
 async fn closed(running: &Running) {
     running.stop.cancelled().await;
     tokio::time::sleep(LAST_ANSWER).await;
+}
+
+/// How a message's turn ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// With a fact, or with the question.
+    Settled(SendState, Option<Reason>),
+    /// Nothing went out: it waits for its next turn.
+    NotSent,
+}
+
+/// Puts on record how it ended, however long that takes: forgotten, the message would be under way for ever. When the
+/// client is stopped first, the next start of the daemon finds the row and asks the person.
+async fn settle(entry: &UserEntry, vault: &Vault, running: &Running, send: &Send, fate: Fate) {
+    loop {
+        let recorded = match fate {
+            Fate::Settled(state, reason) => record(entry, vault, send.clone(), state, reason).await,
+            Fate::NotSent => {
+                let id = send.id;
+                vault.tx(move |tx| sends::requeue(tx, id)).await
+            }
+        };
+        let Err(e) = recorded else { return };
+        report(entry, running, &e);
+        tokio::select! {
+            () = running.stop.cancelled() => return,
+            () = tokio::time::sleep(RETRY) => {}
+        }
+    }
+}
+
+fn report(entry: &UserEntry, running: &Running, e: &StoreError) {
+    error!(
+        user.id = entry.id().0,
+        account.id = running.account.0,
+        error.code = e.code(),
+        "cannot record a message to WhatsApp"
+    );
 }
 
 async fn record(entry: &UserEntry, vault: &Vault, send: Send, state: SendState, reason: Option<Reason>) -> Result<()> {

@@ -11,8 +11,8 @@ use crate::limits::Backoff;
 use crate::store::{Vault, VaultError};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Notify, OnceCell};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,8 @@ pub struct UserEntry {
     pub(super) slots: Slots,
     /// Whether the person has blocked the bot.
     pub(super) blocked: AtomicBool,
+    /// Linkings that the last process left behind. Set before the first step of this one can begin another.
+    pub(super) left_links: OnceLock<Vec<AccountId>>,
 }
 
 /// How long a task waits before it starts again after a panic.
@@ -61,6 +63,7 @@ impl UserEntry {
             news: NewsQueue::default(),
             slots: Slots::default(),
             blocked: AtomicBool::new(false),
+            left_links: OnceLock::new(),
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 /// One piece of news, with the start of the client that it belongs to.
+#[derive(Clone)]
 pub struct News {
     /// Whose.
     pub account: AccountId,
@@ -33,9 +34,37 @@ impl NewsQueue {
     }
 
     /// Takes up to `limit`, in order.
-    pub fn take(&self, limit: usize) -> Vec<News> {
+    pub fn take(&self, limit: usize) -> VecDeque<News> {
         let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let n = queue.len().min(limit);
         queue.drain(..n).collect()
+    }
+
+    /// Puts what was taken and could not be used in front again, in its order.
+    pub fn put_back(&self, mut news: VecDeque<News>) {
+        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        news.append(&mut queue);
+        *queue = news;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn online(generation: u64) -> News {
+        News { account: AccountId(1), generation: Generation(generation), event: ClientEvent::Online }
+    }
+
+    #[test]
+    fn what_could_not_be_used_comes_first_again() {
+        let queue = NewsQueue::default();
+        (1..=3).for_each(|n| queue.push(online(n)));
+        let mut taken = queue.take(2);
+        queue.push(online(4));
+        taken.pop_front();
+        queue.put_back(taken);
+        let order: Vec<Generation> = queue.take(10).into_iter().map(|n| n.generation).collect();
+        assert_eq!(order, [2, 3, 4].map(Generation));
     }
 }

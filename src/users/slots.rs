@@ -6,11 +6,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// How long a client that is being closed waits for the answer to the message that it has just sent.
 pub(super) const LAST_ANSWER: Duration = Duration::from_secs(2);
+/// What a provider may need on top of a limit to end by force what did not end by itself.
+const OVERTIME: Duration = Duration::from_secs(6);
 
 /// A client that runs, with what belongs to this start of it.
 #[derive(Clone)]
@@ -37,8 +40,9 @@ impl Running {
         if tokio::time::timeout(limit.min(LAST_ANSWER), self.sending.lock()).await.is_err() {
             info!(account.id = self.account.0, "a client is closed while an answer from WhatsApp is awaited");
         }
+        // The provider keeps the limit itself; the second one is for a provider that does not.
         if let Some(client) = &self.client
-            && !client.close(limit).await
+            && !timeout(limit + OVERTIME, client.close(limit)).await.unwrap_or(false)
         {
             warn!(account.id = self.account.0, "a client did not close in time and was stopped by force");
         }
@@ -53,8 +57,6 @@ struct State {
     running: HashMap<AccountId, Running>,
     /// Linkings that were asked for in this process and have not begun.
     links: HashSet<AccountId>,
-    /// Linkings that the last process left behind.
-    left: Vec<AccountId>,
     /// Accounts that a task is busy with.
     busy: HashSet<AccountId>,
     /// Starts since the account was last online.
@@ -147,16 +149,6 @@ impl Slots {
     /// Whether a linking was asked for and has not begun; it begins now.
     pub fn begin_link(&self, account: AccountId) -> bool {
         self.state().links.remove(&account)
-    }
-
-    /// Linkings that the last process left behind, as found before anything new could begin.
-    pub fn leave(&self, left: Vec<AccountId>) {
-        self.state().left = left;
-    }
-
-    /// The linkings that the last process left behind.
-    pub fn left(&self) -> Vec<AccountId> {
-        self.state().left.clone()
     }
 
     /// Takes an account for one task. `false`: another one is busy with it.

@@ -13,8 +13,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{error, info, warn};
 
-/// Waits between tries when Telegram is away.
-const AWAY: Backoff = Backoff { first: Duration::from_millis(250), cap: Duration::from_secs(30) };
+/// Waits between tries when Telegram is away. Short, so that people hear soon when it is back; the budget keeps all of
+/// them together from storming it.
+const AWAY: Backoff = Backoff { first: Duration::from_millis(250), cap: Duration::from_secs(5) };
 
 /// How often the time left of something that expires is told anew: often enough to be believed, and far from Telegram's
 /// one message a second.
@@ -23,7 +24,11 @@ const TICK: Duration = Duration::from_secs(10);
 /// Works until the entry stops.
 pub(super) async fn run(entry: Arc<UserEntry>) {
     let Some(vault) = entry.ready_vault().await.cloned() else { return };
-    let mut talker = Talker { entry, vault, trouble: 0, last: None, countdown: None };
+    // Left behind by this task when it panicked: what was being said may have been said.
+    if let Err(e) = vault.tx_normal(|tx| says::recover(tx).map(drop)).await {
+        warn!(user.id = entry.id().0, error.code = e.code(), "cannot look for what was being said");
+    }
+    let mut talker = Talker { entry, vault, trouble: 0, last: None, shown: None, countdown: None };
     loop {
         let next = match talker.turn().await {
             Ok(Next::More) => continue,
@@ -58,6 +63,8 @@ struct Talker {
     last: Option<(Say, Said)>,
     /// What is on screen with its time left, and when that is told anew.
     countdown: Option<(Show, Instant)>,
+    /// What was shown last and could not be put on record: shown again it would stand in the chat twice.
+    shown: Option<(Show, Option<MessageId>)>,
 }
 
 impl Talker {
@@ -88,6 +95,7 @@ impl Talker {
             self.settle().await?;
             return Ok(Next::Idle);
         }
+        self.settle_shown().await?;
         let last = self.last.clone();
         let (say, show) = self
             .vault
@@ -113,6 +121,7 @@ impl Talker {
     }
 
     async fn settle(&mut self) -> Result<()> {
+        self.settle_shown().await?;
         if let Some((say, said)) = self.last.clone() {
             self.vault.tx_normal(move |tx| says::record(tx, &say, said)).await?;
             self.last = None;
@@ -198,8 +207,17 @@ impl Talker {
         telegram.send(&out).await
     }
 
-    async fn record(&self, show: Show, message: Option<MessageId>) -> Result<()> {
-        self.vault.tx_normal(move |tx| shows::shown(tx, &show, message)).await
+    async fn record(&mut self, show: Show, message: Option<MessageId>) -> Result<()> {
+        self.shown = Some((show, message));
+        self.settle_shown().await
+    }
+
+    async fn settle_shown(&mut self) -> Result<()> {
+        if let Some((show, message)) = self.shown.clone() {
+            self.vault.tx_normal(move |tx| shows::shown(tx, &show, message)).await?;
+            self.shown = None;
+        }
+        Ok(())
     }
 
     /// Waits for a share of Telegram's limits. `false`: the entry stops first.
@@ -214,6 +232,8 @@ impl Talker {
     async fn judge(&mut self, out: &Outgoing, e: TelegramError) -> Result<Option<Next>> {
         match e {
             TelegramError::RetryAfter(wait) => {
+                // It is there: what fails after this is a new trouble.
+                self.trouble = 0;
                 self.entry.shared.budget.pause_chat(out.chat, wait);
                 Ok(Some(Next::After(wait)))
             }

@@ -12,6 +12,7 @@ use crate::flows::{self, Env, Step, account, chat, words};
 use crate::limits::Backoff;
 use crate::store::sends::SendState;
 use crate::store::{Claim, Spooled, StoreError, Vault, VaultError, accounts, flags, inbox, says, sends};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, error, warn};
@@ -96,12 +97,9 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, done: &mut Vec<Upda
         recover(entry, vault).await?;
         entry.ready.cancel();
     }
-    let mut more = false;
     let news = entry.news.take(BATCH * 4);
-    if !news.is_empty() {
-        more = true;
-        self::news(entry, vault, news).await?;
-    }
+    let mut more = !news.is_empty();
+    self::news(entry, vault, news).await?;
     // When this fails the rows are still there; they meet their keys in the vault then.
     let mut rows = spool.next(entry.id(), &std::mem::take(done), BATCH).await?;
     while !rows.is_empty() {
@@ -225,23 +223,41 @@ async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Res
         .await
 }
 
-/// News of the person's clients, in order. Acks and receipts that follow each other share a commit.
-async fn news(entry: &Arc<UserEntry>, vault: &Vault, news: Vec<News>) -> Result<(), VaultError> {
-    let mut about_messages = Vec::new();
-    for piece in news {
-        if entry.slots.generation(piece.account) != Some(piece.generation) {
-            debug!(user.id = entry.id().0, account.id = piece.account.0, "news of an earlier client are not believed");
+/// News of the person's clients, in order. They are told once: what the vault could not take now waits for its next try.
+async fn news(entry: &Arc<UserEntry>, vault: &Vault, news: VecDeque<News>) -> Result<(), VaultError> {
+    let mut left = news;
+    let taken = take_news(entry, vault, &mut left).await;
+    if taken.is_err() {
+        entry.news.put_back(left);
+    }
+    taken
+}
+
+/// Takes news off the front, each once it is committed. Acks and receipts that follow each other share a commit.
+async fn take_news(entry: &Arc<UserEntry>, vault: &Vault, left: &mut VecDeque<News>) -> Result<(), VaultError> {
+    let about_message = |p: &News| matches!(p.event, ClientEvent::Ack { .. } | ClientEvent::Receipt { .. });
+    while let Some(first) = left.front().cloned() {
+        if entry.slots.generation(first.account) != Some(first.generation) {
+            debug!(user.id = entry.id().0, account.id = first.account.0, "news of an earlier client are not believed");
+            left.pop_front();
             continue;
         }
-        match piece.event {
-            ClientEvent::Ack { .. } | ClientEvent::Receipt { .. } => about_messages.push(piece),
-            _ => {
-                message_news(entry, vault, std::mem::take(&mut about_messages)).await?;
-                account_news(entry, vault, piece).await?;
+        let (n, taken) = if about_message(&first) {
+            let batch: Vec<News> = left.iter().take_while(|p| about_message(p)).cloned().collect();
+            (batch.len(), message_news(entry, vault, batch).await)
+        } else {
+            (1, account_news(entry, vault, first).await)
+        };
+        match taken {
+            Err(VaultError::Store(StoreError::Panicked { .. })) => {
+                // Trying again would panic again, and everything behind it would wait for ever.
+                error!(user.id = entry.id().0, "taking news of a number panicked; they are given up");
             }
+            other => other?,
         }
+        left.drain(..n);
     }
-    message_news(entry, vault, about_messages).await
+    Ok(())
 }
 
 async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Result<(), VaultError> {
@@ -285,10 +301,8 @@ async fn claim(entry: &UserEntry, account: AccountId, phone: &PhoneNumber) -> Re
     })
 }
 
-async fn message_news(entry: &Arc<UserEntry>, vault: &Vault, news: Vec<News>) -> Result<(), VaultError> {
-    if news.is_empty() {
-        return Ok(());
-    }
+async fn message_news(entry: &Arc<UserEntry>, vault: &Vault, mut news: Vec<News>) -> Result<(), VaultError> {
+    news.retain(|p| entry.slots.generation(p.account) == Some(p.generation));
     let now = Timestamp::now();
     let applied = vault
         .step(now, move |tx, person| {
@@ -318,11 +332,11 @@ async fn message_news(entry: &Arc<UserEntry>, vault: &Vault, news: Vec<News>) ->
 /// After a start: what was under way when the daemon died becomes a fact, or a question to the person.
 async fn recover(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
     let now = Timestamp::now();
-    let (repeated, left, applied) = vault
+    let (repeated, left_links, applied) = vault
         .step(now, move |tx, person| {
             let repeated = says::recover(tx)?;
             let linking = accounts::list(tx)?.into_iter().filter(|a| a.state == AccountState::QrScanning);
-            let left = linking.map(|a| a.id).collect();
+            let left_links: Vec<AccountId> = linking.map(|a| a.id).collect();
             let applier = Applier { tx, person, source: String::new() };
             let mut applied = Applied::default();
             for send in sends::recover(tx)? {
@@ -331,10 +345,11 @@ async fn recover(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
             let window = i64::try_from(crate::store::context::QR_WINDOW.as_millis()).unwrap_or(0);
             accounts::forget_qr(tx, Timestamp(now.0 - window))?;
             applied.blocked = Some(flags::blocked(tx)?);
-            Ok((repeated, left, applied))
+            Ok((repeated, left_links, applied))
         })
         .await?;
-    entry.slots.leave(left);
+    // A worker that starts again after a panic finds this process's own linkings, and leaves the first list as it is.
+    entry.left_links.get_or_init(|| left_links);
     if repeated > 0 {
         warn!(user.id = entry.id().0, repeated, "messages to Telegram may be repeated");
     }

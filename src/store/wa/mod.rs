@@ -27,16 +27,21 @@
 mod app_sync;
 mod device;
 mod msg_secret;
+mod overdue;
 mod protocol;
 mod protocol_rows;
 pub mod schema;
 mod signal;
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, Params, Row};
+use tokio::sync::Notify;
 use whatsapp_rust::Jid;
 use whatsapp_rust::wacore::store::error::StoreError as WaError;
 
 use super::{Durability, Handle, StoreError, Tx};
+use overdue::Overdue;
 
 type WaResult<T> = std::result::Result<T, WaError>;
 
@@ -60,12 +65,19 @@ impl std::fmt::Debug for LinkedAs {
 #[derive(Clone, Debug)]
 pub struct WaStore {
     handle: Handle,
+    refused: Arc<Notify>,
+    overdue: Overdue,
 }
 
 impl WaStore {
     /// Takes the handle of `wa-<account>.db`, made with [`schema::MIGRATIONS`].
     pub fn new(handle: Handle) -> WaStore {
-        WaStore { handle }
+        WaStore { handle, refused: Arc::default(), overdue: Overdue::default() }
+    }
+
+    /// Rung whenever something could not be written: what the client wanted to keep may have to be had again.
+    pub fn refused(&self) -> Arc<Notify> {
+        Arc::clone(&self.refused)
     }
 
     /// The file's handle, to close it when idle or to fence it.
@@ -95,7 +107,14 @@ impl WaStore {
         durability: Durability,
         work: impl FnOnce(&Tx<'_>) -> super::Result<T> + Send + 'static,
     ) -> WaResult<T> {
-        self.handle.tx(durability, work).await.map_err(wa_error)
+        let overdue = self.overdue.clone();
+        let written = self.handle.tx(durability, move |tx| Ok((overdue.write(tx)?, work(tx)?))).await;
+        if written.as_ref().is_err_and(|e| !matches!(e, StoreError::Fenced | StoreError::ShuttingDown)) {
+            self.refused.notify_one();
+        }
+        let (in_file, value) = written.map_err(wa_error)?;
+        self.overdue.written(&in_file);
+        Ok(value)
     }
 
     /// Runs one statement in a transaction; gives the number of rows it changed.

@@ -161,13 +161,16 @@ impl ProtocolStore for WaStore {
     }
 
     async fn store_pending_inbound(&self, chat: &str, sender: &str, id: &str, message: &[u8]) -> Result<()> {
-        let row = (chat.to_owned(), sender.to_owned(), id.to_owned(), message.to_vec(), now_secs());
-        self.exec(Normal, rows::STORE_PENDING, row).await.map(drop)
+        self.store_pending_inbound_batch(&[PendingInboundRow { chat, sender, id, message }]).await
     }
 
     async fn get_pending_inbound(&self, chat: &str, sender: &str, id: &str) -> Result<Option<Vec<u8>>> {
+        let key = (chat.to_owned(), sender.to_owned(), id.to_owned());
+        if let Some(kept) = self.overdue.get(&key) {
+            return Ok(Some(kept));
+        }
         let sql = "SELECT message FROM pending_inbound WHERE chat = ?1 AND sender = ?2 AND id = ?3";
-        self.find(sql, (chat.to_owned(), sender.to_owned(), id.to_owned()), first).await
+        self.find(sql, key, first).await
     }
 
     async fn delete_pending_inbound(&self, chat: &str, sender: &str, id: &str) -> Result<()> {
@@ -185,7 +188,14 @@ impl ProtocolStore for WaStore {
             .iter()
             .map(|r| (r.chat.to_owned(), r.sender.to_owned(), r.id.to_owned(), r.message.to_vec(), now))
             .collect();
-        self.exec_each(Normal, rows::STORE_PENDING, owned).await
+        let stored = self.exec_each(Normal, rows::STORE_PENDING, owned).await;
+        if stored.is_err() && !self.handle.is_fenced() {
+            for r in rows {
+                let key = (r.chat.to_owned(), r.sender.to_owned(), r.id.to_owned());
+                self.overdue.keep(key, r.message.to_vec(), now);
+            }
+        }
+        stored
     }
 
     async fn delete_pending_inbound_batch(&self, keys: &[PendingInboundKey<'_>]) -> Result<()> {

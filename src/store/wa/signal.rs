@@ -1,6 +1,6 @@
 //! Identities, sessions, prekeys and sender keys.
 //!
-//! Answers the Signal protocol's questions. Every write here is [`Durability::Full`]: it happens before bytes that
+//! Answers the Signal protocol's questions. Every write here is [`Full`]: it happens before bytes that
 //! depend on it go out. Must not bring back what was deleted (a used prekey above all).
 
 use std::sync::Arc;

@@ -210,3 +210,24 @@ async fn sweeps_and_lookups_use_their_indexes() {
         assert!(plan.contains(index), "{sql}: {plan}");
     }
 }
+
+#[tokio::test]
+async fn a_received_message_that_cannot_be_written_is_kept_until_it_is() {
+    let (_folder, store) = new();
+    store.store_pending_inbound("c", "s", "first", b"1").await.unwrap();
+    let limit = |pages: u32| {
+        let sql = format!("PRAGMA max_page_count = {pages}");
+        store.handle().read(move |db| Ok(db.query_row(&sql, [], |_| Ok(()))?))
+    };
+    limit(1).await.unwrap();
+    let message = vec![7; 200_000];
+    assert!(store.store_pending_inbound("c", "s", "late", &message).await.is_err());
+    assert_eq!(store.get_pending_inbound("c", "s", "late").await.unwrap().as_ref(), Some(&message));
+    limit(1_000_000).await.unwrap();
+    // The next write of anything takes it along.
+    store.put_session("anybody", b"ratchet").await.unwrap();
+    let again = WaStore::new(store.handle().clone());
+    assert_eq!(again.get_pending_inbound("c", "s", "late").await.unwrap(), Some(message));
+    store.delete_pending_inbound("c", "s", "late").await.unwrap();
+    assert_eq!(store.get_pending_inbound("c", "s", "late").await.unwrap(), None);
+}

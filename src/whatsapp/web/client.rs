@@ -11,12 +11,14 @@ use super::send;
 use super::shared::{Hook, Listener, Shared, Watch};
 use super::transport::{Dialer, Endpoint};
 use crate::domain::{AccountId, ClientEvent, Jid, LoginMethod, LoginStep, Reason};
+use crate::limits::Backoff;
 use crate::whatsapp::{Client, EventSink, SendOutcome, StartError};
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 use whatsapp_rust::bot::{Bot, BotBuilderError};
 use whatsapp_rust::wacore::iq::devices::RemoveCompanionDeviceSpec;
 use whatsapp_rust::wacore::proto_helpers::MessageBuilderExt;
@@ -26,6 +28,8 @@ use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::{NodeFilter, SendOptions};
 
+/// Waits before what could not be stored is asked for again.
+const REDELIVERY: Backoff = Backoff { first: Duration::from_secs(3), cap: Duration::from_secs(120) };
 /// For tasks that were told to end: they do at their next await.
 const FORCED: Duration = Duration::from_secs(5);
 
@@ -46,12 +50,13 @@ pub(super) struct WebClient {
 }
 
 impl WebClient {
-    /// Builds the client on `keys` and lets it run.
+    /// Builds the client on `keys` and lets it run. `unstored` is rung when something could not be written there.
     pub(super) async fn start(
         setup: &Setup,
         account: AccountId,
         login: Option<LoginMethod>,
         keys: Arc<dyn Backend>,
+        unstored: Arc<Notify>,
         sink: Arc<dyn EventSink>,
     ) -> Result<Arc<WebClient>, StartError> {
         let stored = keys.load().await.map_err(|error| StartError::Keys(Box::new(error)))?;
@@ -60,7 +65,7 @@ impl WebClient {
             return Err(StartError::Setup("the key store holds no linked device".into()));
         }
         let tasks = Tasks::new();
-        let shared = Shared::new(account, Link::new(login.clone(), linked.is_some()), sink, tasks.clone());
+        let shared = Shared::new(account, Link::new(login.clone(), linked.is_some()), sink, tasks.clone(), unstored);
         let bot = match build(setup, &shared, keys).await {
             Ok(bot) => bot,
             Err(error) => {
@@ -78,6 +83,7 @@ impl WebClient {
         }
         let run = spawn_run(&shared, bot);
         spawn_unavailable_watch(&shared);
+        shared.tasks.spawn(redeliver(Arc::clone(&shared)));
         if let (None, Some(method)) = (linked, login) {
             tasks.spawn(link::watch(Arc::clone(&shared), method, setup.login_timeout));
         }
@@ -150,6 +156,30 @@ fn spawn_unavailable_watch(shared: &Arc<Shared>) {
             me.apply(Link::unavailable);
         }
     });
+}
+
+/// What could not be stored was not acknowledged, and WhatsApp gives it again on the next connection only: so there is
+/// another one a while later.
+async fn redeliver(shared: Arc<Shared>) {
+    let mut attempt = 0;
+    let mut last = Instant::now();
+    loop {
+        shared.unstored.notified().await;
+        if last.elapsed() > REDELIVERY.cap * 2 {
+            attempt = 0;
+        }
+        tokio::time::sleep(REDELIVERY.delay(attempt, rand::random())).await;
+        attempt = attempt.saturating_add(1);
+        last = Instant::now();
+        // One connection serves for everything that was not stored until now.
+        shared.unstored.notified().now_or_never();
+        if shared.is_online()
+            && let Some(client) = shared.client()
+        {
+            tracing::info!(account.id = %shared.account, event = "redelivery", "asking WhatsApp again for what could not be stored");
+            client.reconnect_immediately().await;
+        }
+    }
 }
 
 #[async_trait]

@@ -83,10 +83,10 @@ impl Provider for WebProvider {
     }
 
     async fn start(&self, start: Start) -> Result<Arc<dyn Client>, StartError> {
-        let keys = Arc::new(start.keys);
+        let (unstored, keys) = (start.keys.refused(), Arc::new(start.keys));
         tracing::debug!(account.id = %start.account, generation = %start.generation, provider = "web",
             "starting a WhatsApp client");
-        let client = WebClient::start(&self.setup, start.account, start.login, keys, start.sink).await?;
+        let client = WebClient::start(&self.setup, start.account, start.login, keys, unstored, start.sink).await?;
         Ok(client)
     }
 }

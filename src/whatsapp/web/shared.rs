@@ -33,6 +33,8 @@ pub(super) struct Shared {
     pub(super) waiters: Arc<Waiters>,
     /// News for whoever keeps a pair code on screen.
     pub(super) code: CodeNews,
+    /// Rung when something that came in could not be stored.
+    pub(super) unstored: Arc<Notify>,
     client: OnceLock<Weak<Client>>,
     state: Mutex<State>,
 }
@@ -81,13 +83,20 @@ impl CodeNews {
 }
 
 impl Shared {
-    pub(super) fn new(account: AccountId, link: Link, sink: Arc<dyn EventSink>, tasks: Tasks) -> Arc<Self> {
+    pub(super) fn new(
+        account: AccountId,
+        link: Link,
+        sink: Arc<dyn EventSink>,
+        tasks: Tasks,
+        unstored: Arc<Notify>,
+    ) -> Arc<Self> {
         let state = State { link, sink: Some(sink), closing: false, ended: false };
         Arc::new(Shared {
             account,
             tasks,
             waiters: Arc::default(),
             code: CodeNews::default(),
+            unstored,
             client: OnceLock::new(),
             state: Mutex::new(state),
         })
@@ -328,7 +337,11 @@ pub(super) struct Hook(pub(super) Arc<Shared>);
 #[async_trait]
 impl InboundDurabilityHook for Hook {
     async fn on_messages(&self, _: Arc<Client>, batch: &[Received]) -> anyhow::Result<()> {
-        self.0.store(batch).await
+        let stored = self.0.store(batch).await;
+        if stored.is_err() {
+            self.0.unstored.notify_one();
+        }
+        stored
     }
 }
 
