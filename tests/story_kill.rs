@@ -4,7 +4,7 @@ use sekat::sim::kill::{Plan, play};
 use std::path::Path;
 
 /// Another seed, to play a failed run again.
-const SEED: &str = "SEKAT_KILL_SEED";
+const SEED: &str = "KILL_SEED";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_and_nothing_unmarked_doubled_however_often_it_is_killed() -> anyhow::Result<()> {

@@ -145,6 +145,22 @@ impl History {
         asked.iter().all(|asked| self.arrived(asked)) && self.unknown().is_empty()
     }
 
+    /// What is missing, in words; at most so many.
+    pub fn missing(&self, most: usize) -> Vec<String> {
+        let words = self.sides.iter().enumerate().flat_map(|(person, side)| {
+            let unseen = |list: &[Seen]| list.iter().filter(|seen| seen.total() == 0).count();
+            let counts = [("commands", unseen(&side.commands)), ("messages", unseen(&side.inbound))];
+            let counts = counts.into_iter().filter(|(_, n)| *n > 0);
+            let counts = counts.map(move |(what, n)| format!("person {person}: {n} {what} without a trace"));
+            let replies = side.replies.iter().filter(|reply| !reply.is_accounted_for());
+            counts.chain(replies.map(move |reply| {
+                let outcome = reply.outcome.as_ref().map(|m| m.text.as_str());
+                format!("person {person}: {} reached {} times, told {outcome:?}", reply.text, reply.ids)
+            }))
+        });
+        words.take(most).collect()
+    }
+
     /// Counts.
     pub fn judge(&self, report: &mut KillReport) {
         for side in &self.sides {

@@ -47,7 +47,7 @@ impl Plan {
             replies: each,
             life_ms: 20..=700,
             seed,
-            patience: Duration::from_secs(60),
+            patience: Duration::from_secs(25),
         }
     }
 }
@@ -69,6 +69,8 @@ pub struct KillReport {
     pub replies: usize,
     /// Of all these, without any trace where they should have led to one.
     pub lost: usize,
+    /// The first of these, in words.
+    pub missing: Vec<String>,
     /// Seen more than once, and not marked as possibly repeated.
     pub doubled: usize,
     /// Seen more than once, each repeat marked: the row was on its way to Telegram when the daemon was killed.
@@ -180,7 +182,7 @@ async fn kill_after(stage: &mut Stage, start: bool, moment: Duration) -> anyhow:
 
 /// Lets the last daemon set things right, presses "Send again" under everything of unknown fate, and judges.
 async fn settle(stage: &Stage, cast: &mut Cast, plan: &Plan, report: &mut KillReport) -> anyhow::Result<()> {
-    let until = Instant::now() + plan.patience;
+    let mut until = Instant::now() + plan.patience;
     let mut history = History::read(stage, cast).await?;
     while !history.is_complete() && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -189,11 +191,13 @@ async fn settle(stage: &Stage, cast: &mut Cast, plan: &Plan, report: &mut KillRe
     let unknown = history.unknown();
     report.unknown = unknown.len();
     cast.send_again(&unknown).await?;
+    until += plan.patience;
     while !(history.is_complete() && history.is_settled(&unknown)) && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(300)).await;
         history = History::read(stage, cast).await?;
     }
     report.settled = unknown.iter().filter(|asked| history.arrived(asked)).count();
     history.judge(report);
+    report.missing = history.missing(20);
     Ok(())
 }
