@@ -1,4 +1,5 @@
 //! The rows of a person's vault: what each repository promises, on a real SQLCipher file.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 use proptest::prelude::*;
 use sekat::domain::effect::{Origin, Slot};
 use sekat::domain::{
