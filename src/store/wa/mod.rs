@@ -19,7 +19,7 @@
 //! | app-state keys | full | the phone sends them once |
 //! | sender key status: forgetting (`false`, clear, delete) | full | a group member who must get a new key must get it |
 //! | sender key status: having (`true`) | normal | lost, a key is sent once too often |
-//! | pending inbound messages | normal | the session's full commit follows before the acknowledgement, and carries them |
+//! | pending inbound messages | normal | in the session's own full commit at the latest (`overdue`), which comes before the acknowledgement |
 //! | app-state versions and MACs | normal | step back together, in order; the next sync repeats the patches |
 //! | LID map, device lists, group metadata, tc tokens, base keys | normal | caches: asked for again |
 //! | sent messages, message secrets | normal | lost, a retry or an edit of the last moment cannot be served |

@@ -1,10 +1,11 @@
-//! Received messages that could not be written down: which of them must not be forgotten?
+//! Received messages that are not written down yet: which of them must not be forgotten?
 //!
 //! The client decrypts a message, which can be done once, and then has the store keep it until its owner has it. When
 //! the disk is full just then, the message is not acknowledged and comes again, but cannot be decrypted again; without a
 //! kept copy the client would take it for one that was dealt with, and acknowledge it. So the copy stays here, and goes
-//! into the file with whatever is written next: before the ratchet that has moved on. Owns memory only. Must not decide
-//! when anything is written.
+//! into the file with whatever is written next: before the ratchet that has moved on. For the same reason every copy goes
+//! through here: the ratchet may stand in the queue before it, and the process may die between the two. Owns memory
+//! only. Must not decide when anything is written.
 use super::super::{Result, Tx};
 use super::protocol_rows::STORE_PENDING;
 use std::collections::BTreeMap;
@@ -33,14 +34,14 @@ impl Overdue {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps a message.
-    pub(super) fn keep(&self, key: Key, message: Vec<u8>, at: i64) {
+    /// Keeps a message. `false`: too many are kept already.
+    pub(super) fn keep(&self, key: Key, message: Vec<u8>, at: i64) -> bool {
         let mut rows = self.rows();
-        if rows.len() < KEPT {
+        let room = rows.len() < KEPT;
+        if room {
             rows.insert(key, (message, at));
-        } else {
-            tracing::error!(error.code = "wa-overdue", "a received message could neither be stored nor kept");
         }
+        room
     }
 
     /// A kept message.

@@ -184,18 +184,19 @@ impl ProtocolStore for WaStore {
 
     async fn store_pending_inbound_batch(&self, rows: &[PendingInboundRow<'_>]) -> Result<()> {
         let now = now_secs();
-        let owned = rows
+        let owned: Vec<_> = rows
             .iter()
             .map(|r| (r.chat.to_owned(), r.sender.to_owned(), r.id.to_owned(), r.message.to_vec(), now))
             .collect();
-        let stored = self.exec_each(Normal, rows::STORE_PENDING, owned).await;
-        if stored.is_err() && !self.handle.is_fenced() {
-            for r in rows {
-                let key = (r.chat.to_owned(), r.sender.to_owned(), r.id.to_owned());
-                self.overdue.keep(key, r.message.to_vec(), now);
-            }
+        let keep = |(chat, sender, id, message, at): &(String, String, String, Vec<u8>, i64)| {
+            self.overdue.keep((chat.clone(), sender.clone(), id.clone()), message.clone(), *at)
+        };
+        // Before this waits for its turn: the ratchet that has moved on may be in the queue already, and whichever write
+        // comes first carries what is kept.
+        if owned.iter().all(keep) {
+            return self.write(Normal, |_| Ok(())).await;
         }
-        stored
+        self.exec_each(Normal, rows::STORE_PENDING, owned).await
     }
 
     async fn delete_pending_inbound_batch(&self, keys: &[PendingInboundKey<'_>]) -> Result<()> {
