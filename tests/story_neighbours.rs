@@ -53,14 +53,16 @@ async fn a_step_that_panics_twice_is_set_aside_with_a_word() -> anyhow::Result<(
     budi.wait_text("Numbers: 0 of 3", PATIENCE).await?;
     ana.wait_since(0, "the notice", |m| m.text == words::dead_letter().text, PATIENCE).await?;
     ana.wait_since(0, "the next answer", |m| m.text.contains("Numbers: 0 of 3"), PATIENCE).await?;
-    assert_eq!(reader.always.load(Ordering::SeqCst), 2, "tried twice");
+    // Twice alone; before that perhaps once with others in one batch, which is then taken apart.
+    let tries = reader.always.load(Ordering::SeqCst);
+    assert!((2..=3).contains(&tries), "tried {tries} times");
     // What panics once only is answered like anything else.
     ana.send("choke-once").await?;
     ana.wait_text(&words::link_first().text, PATIENCE).await?;
     settled(&mut ana).await?;
     until("all rows to go", async || Ok((daemon.waiting(ANA).await? == 0).then_some(()))).await?;
     let notices = said(&ana).await?.into_values().filter(|m| m.text == words::dead_letter().text).count();
-    assert_eq!((notices, reader.always.load(Ordering::SeqCst)), (1, 2));
+    assert_eq!((notices, reader.always.load(Ordering::SeqCst)), (1, tries));
     assert_eq!(said(&budi).await?.len(), 1);
     daemon.close().await
 }

@@ -120,6 +120,9 @@ async fn an_interrupted_linking_is_told_and_can_be_tried_again() -> anyhow::Resu
     ana.wait_button(words::QR_BUTTON, PATIENCE).await?;
     ana.press_label(words::QR_BUTTON).await?;
     let old = ana.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
+    // The answer comes after the picture is on record as shown; one killed in between stays in the chat.
+    ana.send("/status").await?;
+    ana.wait_text("Numbers:", PATIENCE).await?;
     stage.kill().await?;
     ana.mark().await?;
     stage.start().await?;

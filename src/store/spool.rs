@@ -275,13 +275,20 @@ mod tests {
     #[tokio::test]
     async fn one_who_gives_up_leaves_nobody_waiting() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::new(DbThreads::start(1), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
+        let threads = DbThreads::start(1);
+        let spool = Spool::new(threads.clone(), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
         spool.commit(vec![row(1, 8), row(2, 9)], UpdateId(3)).await.unwrap();
+        // The only thread is busy until it is let go, so nothing is served before the first gives up.
+        let (let_go, held) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::spawn(async move { threads.run(Turn { user: 99, lane: 0 }, move || held.recv()).await });
+        tokio::task::yield_now().await;
         // The first is polled once and dropped: it was to serve the second, too.
         let mut given_up = Box::pin(spool.next(TelegramId(8), &[], 5));
         assert!(futures_util::poll!(&mut given_up).is_pending());
         let second = spool.next(TelegramId(9), &[UpdateId(1)], 5);
         drop(given_up);
+        let_go.send(()).unwrap();
+        busy.await.unwrap().unwrap().unwrap();
         assert_eq!(ids(&second.await.unwrap()), [2]);
         assert!(spool.next(TelegramId(8), &[], 5).await.unwrap().is_empty());
     }

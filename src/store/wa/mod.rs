@@ -26,6 +26,7 @@
 
 mod app_sync;
 mod device;
+mod lost;
 mod msg_secret;
 mod overdue;
 mod protocol;
@@ -39,6 +40,9 @@ use rusqlite::{OptionalExtension, Params, Row};
 use tokio::sync::Notify;
 use whatsapp_rust::Jid;
 use whatsapp_rust::wacore::store::error::StoreError as WaError;
+
+use lost::Asked;
+pub use lost::is_lost;
 
 use super::{Durability, Handle, StoreError, Tx};
 use overdue::Overdue;
@@ -67,12 +71,22 @@ pub struct WaStore {
     handle: Handle,
     refused: Arc<Notify>,
     overdue: Overdue,
+    /// Where the client can ask for a message again: what it has asked for.
+    asked: Option<Arc<Asked>>,
 }
 
 impl WaStore {
     /// Takes the handle of `wa-<account>.db`, made with [`schema::MIGRATIONS`].
     pub fn new(handle: Handle) -> WaStore {
-        WaStore { handle, refused: Arc::default(), overdue: Overdue::default() }
+        WaStore { handle, refused: Arc::default(), overdue: Overdue::default(), asked: None }
+    }
+
+    /// For a client that can ask for a message again: a redelivery that was neither kept nor dealt with is answered with a
+    /// mark, see [`is_lost`].
+    #[must_use]
+    pub fn telling_what_is_lost(mut self) -> WaStore {
+        self.asked = Some(Arc::default());
+        self
     }
 
     /// Rung whenever something could not be written: what the client wanted to keep may have to be had again.

@@ -12,7 +12,7 @@ use whatsapp_rust::wacore::store::traits::{
 use whatsapp_rust::wacore::time::now_secs;
 
 use super::protocol_rows as rows;
-use super::{WaStore, count, decode, encode, first};
+use super::{WaStore, count, decode, encode, first, lost};
 use crate::store::Durability::{Full, Normal};
 
 #[async_trait]
@@ -170,15 +170,25 @@ impl ProtocolStore for WaStore {
             return Ok(Some(kept));
         }
         let sql = "SELECT message FROM pending_inbound WHERE chat = ?1 AND sender = ?2 AND id = ?3";
-        self.find(sql, key, first).await
+        if let Some(kept) = self.find(sql, key.clone(), first).await? {
+            return Ok(Some(kept));
+        }
+        let Some(asked) = &self.asked else { return Ok(None) };
+        let sql = "SELECT 1 FROM inbound_done WHERE chat = ?1 AND sender = ?2 AND id = ?3";
+        let done: Option<i64> = self.find(sql, key.clone(), first).await?;
+        if done.is_some() {
+            return Ok(None);
+        }
+        asked.add(key);
+        Ok(Some(lost::marked()))
     }
 
     async fn delete_pending_inbound(&self, chat: &str, sender: &str, id: &str) -> Result<()> {
-        let key = (chat.to_owned(), sender.to_owned(), id.to_owned());
-        self.exec(Normal, rows::DELETE_PENDING, key).await.map(drop)
+        self.delete_pending_inbound_batch(&[PendingInboundKey { chat, sender, id }]).await
     }
 
     async fn delete_expired_pending_inbound(&self, cutoff_timestamp: i64) -> Result<u32> {
+        self.exec(Normal, "DELETE FROM inbound_done WHERE at < ?1", (cutoff_timestamp,)).await?;
         self.exec(Normal, "DELETE FROM pending_inbound WHERE stored_at < ?1", (cutoff_timestamp,)).await.map(count)
     }
 
@@ -186,11 +196,15 @@ impl ProtocolStore for WaStore {
         let now = now_secs();
         let owned: Vec<_> = rows
             .iter()
+            .filter(|r| self.asked.is_none() || r.message != lost::marked())
             .map(|r| (r.chat.to_owned(), r.sender.to_owned(), r.id.to_owned(), r.message.to_vec(), now))
             .collect();
         let keep = |(chat, sender, id, message, at): &(String, String, String, Vec<u8>, i64)| {
             self.overdue.keep((chat.clone(), sender.clone(), id.clone()), message.clone(), *at)
         };
+        if let Some(asked) = &self.asked {
+            owned.iter().for_each(|(chat, sender, id, ..)| asked.came(&(chat.clone(), sender.clone(), id.clone())));
+        }
         // Before this waits for its turn: the ratchet that has moved on may be in the queue already, and whichever write
         // comes first carries what is kept.
         if owned.iter().all(keep) {
@@ -200,7 +214,18 @@ impl ProtocolStore for WaStore {
     }
 
     async fn delete_pending_inbound_batch(&self, keys: &[PendingInboundKey<'_>]) -> Result<()> {
-        let owned = keys.iter().map(|k| (k.chat.to_owned(), k.sender.to_owned(), k.id.to_owned())).collect();
-        self.exec_each(Normal, rows::DELETE_PENDING, owned).await
+        let owned: Vec<_> = keys.iter().map(|k| (k.chat.to_owned(), k.sender.to_owned(), k.id.to_owned())).collect();
+        let Some(asked) = self.asked.clone() else {
+            return self.exec_each(Normal, rows::DELETE_PENDING, owned).await;
+        };
+        let now = now_secs();
+        self.write(Normal, move |tx| {
+            for (chat, sender, id) in owned.into_iter().filter(|key| !asked.holds(key)) {
+                tx.prepare_cached(rows::DELETE_PENDING)?.execute((&chat, &sender, &id))?;
+                tx.prepare_cached(rows::NOTE_DONE)?.execute((chat, sender, id, now))?;
+            }
+            Ok(())
+        })
+        .await
     }
 }

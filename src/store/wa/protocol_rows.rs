@@ -53,6 +53,8 @@ pub(super) const STORE_SENT: &str =
 pub(super) const STORE_PENDING: &str =
     "INSERT INTO pending_inbound (chat, sender, id, message, stored_at) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (chat, sender, id) DO UPDATE SET message = excluded.message, stored_at = excluded.stored_at";
+/// Notes that a received message was dealt with.
+pub(super) const NOTE_DONE: &str = "INSERT OR REPLACE INTO inbound_done (chat, sender, id, at) VALUES (?1, ?2, ?3, ?4)";
 pub(super) const DELETE_PENDING: &str = "DELETE FROM pending_inbound WHERE chat = ?1 AND sender = ?2 AND id = ?3";
 
 pub(super) fn lid_mapping(row: &Row<'_>) -> rusqlite::Result<LidPnMappingEntry> {

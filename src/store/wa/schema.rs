@@ -6,8 +6,11 @@
 use crate::store::Migration;
 
 /// Every step of the key store's schema, oldest first.
-pub const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "the key store", sql: V1 }, Migration { version: 2, name: "sweeps", sql: V2 }];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "the key store", sql: V1 },
+    Migration { version: 2, name: "sweeps", sql: V2 },
+    Migration { version: 3, name: "what was dealt with", sql: V3 },
+];
 
 const V1: &str = "
 CREATE TABLE device (
@@ -99,4 +102,16 @@ CREATE INDEX sender_key_device_by_device ON sender_key_device (device_jid);
 CREATE INDEX sent_message_by_age ON sent_message (stored_at);
 CREATE INDEX pending_inbound_by_age ON pending_inbound (stored_at);
 CREATE INDEX msg_secret_by_expiry ON msg_secret (expires_at) WHERE expires_at <> 0;
+";
+
+/// A redelivery of what was dealt with must be told from one of what was lost.
+const V3: &str = "
+CREATE TABLE inbound_done (
+    chat TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (chat, sender, id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX inbound_done_by_age ON inbound_done (at);
 ";

@@ -6,6 +6,7 @@
 //!
 //! Its logs name accounts and messages by id only. The library itself logs numbers, addresses and pair codes through the
 //! `log` facade: whoever sets up logging must not collect from `log`, at any level.
+mod again;
 mod cache;
 mod client;
 mod convert;
@@ -83,7 +84,7 @@ impl Provider for WebProvider {
     }
 
     async fn start(&self, start: Start) -> Result<Arc<dyn Client>, StartError> {
-        let (unstored, keys) = (start.keys.refused(), Arc::new(start.keys));
+        let (unstored, keys) = (start.keys.refused(), Arc::new(start.keys.telling_what_is_lost()));
         tracing::debug!(account.id = %start.account, generation = %start.generation, provider = "web",
             "starting a WhatsApp client");
         let client = WebClient::start(&self.setup, start.account, start.login, keys, unstored, start.sink).await?;

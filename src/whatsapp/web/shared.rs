@@ -2,12 +2,14 @@
 //!
 //! The only place that calls the sink. Holds the library's client weakly, because the library holds this. After
 //! [`Shared::silence`] the sink hears nothing any more.
+use super::again;
 use super::convert::{self, Directory};
 use super::events::{Act, CodeGone, Link};
 use super::runtime::Tasks;
 use super::send::{Waiters, refusal};
 use super::transport::Attempts;
 use crate::domain::{AccountId, ClientEvent, Delivery, InboundMessage, Reason, Timestamp};
+use crate::store::wa::is_lost;
 use crate::whatsapp::EventSink;
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -336,8 +338,16 @@ pub(super) struct Hook(pub(super) Arc<Shared>);
 
 #[async_trait]
 impl InboundDurabilityHook for Hook {
-    async fn on_messages(&self, _: Arc<Client>, batch: &[Received]) -> anyhow::Result<()> {
-        let stored = self.0.store(batch).await;
+    async fn on_messages(&self, client: Arc<Client>, batch: &[Received]) -> anyhow::Result<()> {
+        let mut here = Vec::with_capacity(batch.len());
+        for received in batch {
+            if is_lost(&received.message) {
+                again::ask(&client, &received.info).await?;
+            } else {
+                here.push(received.clone());
+            }
+        }
+        let stored = self.0.store(&here).await;
         if stored.is_err() {
             self.0.unstored.notify_one();
         }
