@@ -1,6 +1,6 @@
 //! The tour: what the product does, played on the real daemon between two simulators, each outcome checked.
 //!
-//! It needs no network, phone or token, keeps nothing, and ends with success only when every [`Check`] was seen to hold.
+//! It needs no network, phone or token, keeps nothing, and ends with success only when every check was seen to hold.
 //! It owns a temporary folder, the simulators and the daemon, and ends them all, whatever happens.
 mod acts;
 mod cast;
