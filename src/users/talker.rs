@@ -203,7 +203,11 @@ impl Talker {
                     Err(e) => return Err(e),
                 }
             } else {
-                telegram.delete(show.out.chat, message).await?;
+                match telegram.delete(show.out.chat, message).await {
+                    // Too old to be deleted, say: what is new still counts.
+                    Ok(()) | Err(TelegramError::Gone | TelegramError::Refused(_)) => {}
+                    Err(e) => return Err(e),
+                }
             }
         }
         telegram.send(&out).await
