@@ -8,9 +8,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::{Config, Secret};
-
-/// Ids that many people share: Telegram's own account, anonymous admins, channels posting in groups.
-const SHARED_IDS: [i64; 3] = [777_000, 1_087_968_824, 136_817_688];
+use crate::domain::TelegramId;
 
 /// Tells `report` each key whose value makes no sense, and why.
 pub(super) fn check(config: &Config, mut report: impl FnMut(&'static str, String)) {
@@ -57,7 +55,7 @@ fn access(config: &Config, report: &mut impl FnMut(&'static str, String)) {
     for (key, id) in named.chain(config.access.owner.map(|id| ("access.owner", id))) {
         if id <= 0 {
             report(key, format!("{id} is no person's id: those are above 0 (groups and channels are below)"));
-        } else if SHARED_IDS.contains(&id) {
+        } else if u64::try_from(id).is_ok_and(|id| !TelegramId(id).is_person()) {
             report(key, format!("{id} is an account that many people share; a person's own id is needed"));
         }
     }

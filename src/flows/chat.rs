@@ -1,7 +1,7 @@
 //! Text from WhatsApp into the chat, and replies back.
 use super::{Env, Step, button, link, note, words};
 use crate::domain::effect::Slot;
-use crate::domain::{Account, AccountState, Action, Body, Class, Content, Effect, InboundMessage, MessageId, Reason};
+use crate::domain::{Account, Action, Body, Class, Content, Effect, InboundMessage, MessageId, Reason};
 use crate::store::UserContext;
 use crate::store::sends::{Send, SendState};
 
@@ -87,9 +87,4 @@ pub fn forget(user: &UserContext, callback: &str) -> Step {
         }
         None => Step::default().effect(note(callback, Some(words::stale_button()))),
     }
-}
-
-/// Whether a number can send now.
-pub fn can_send(account: &Account) -> bool {
-    account.state == AccountState::Connected
 }

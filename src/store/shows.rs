@@ -82,12 +82,3 @@ pub fn again(tx: &Tx<'_>, show: &Show) -> Result<()> {
     )?;
     Ok(())
 }
-
-/// Forgets slots that have been quiet since `before`; their last content stays in the chat.
-///
-/// # Errors
-/// [`StoreError`](super::StoreError).
-pub fn prune(tx: &Tx<'_>, before: Timestamp) -> Result<()> {
-    tx.execute("DELETE FROM shows WHERE shown >= version AND changed_at < ?1", [before.0])?;
-    Ok(())
-}

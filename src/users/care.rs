@@ -328,7 +328,6 @@ async fn resume(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError>
     Ok(())
 }
 
-/// Whether a linking waits to begin is asked only where it matters.
 #[cfg(test)]
 mod tests {
     use super::*;
