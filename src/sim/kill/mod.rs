@@ -114,12 +114,10 @@ pub async fn run(binary: &Path, kills: u32) -> anyhow::Result<KillReport> {
 /// # Errors
 /// When a simulator or the daemon fails by itself: a daemon that ends without having been killed is an error, not a figure.
 pub async fn play(binary: &Path, plan: &Plan) -> anyhow::Result<KillReport> {
-    let folder = std::env::temp_dir().join(format!("sekat-kill-{}-{:016x}", std::process::id(), plan.seed));
-    let done = play_in(binary, plan, &folder).await;
+    let mut folder = tempfile::Builder::new().prefix("sekat-kill-").tempdir()?;
+    let done = play_in(binary, plan, folder.path()).await;
     // Kept for a look when something went wrong.
-    if done.as_ref().is_ok_and(KillReport::is_clean) {
-        std::fs::remove_dir_all(&folder)?;
-    }
+    folder.disable_cleanup(!done.as_ref().is_ok_and(KillReport::is_clean));
     done
 }
 

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 /// How long anything may take before a benchmark gives up.
@@ -22,17 +22,6 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const FIRST_USER: i64 = 100_001;
 /// The first user's own number.
 pub const FIRST_NUMBER: u64 = 628_110_000_001;
-
-/// A temporary folder.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(e) = std::fs::remove_dir_all(&self.0) {
-            eprintln!("could not remove {}: {e}", self.0.display());
-        }
-    }
-}
 
 /// Both simulators, and the daemon once started.
 pub struct Bed {
@@ -45,7 +34,7 @@ pub struct Bed {
     whatsapp_control: String,
     http: reqwest::Client,
     binary: PathBuf,
-    folder: Folder,
+    folder: TempDir,
 }
 
 impl Bed {
@@ -54,10 +43,7 @@ impl Bed {
     /// # Errors
     /// When one of them does not start.
     pub async fn open(binary: &Path, store: &str, whatsapp: &str) -> anyhow::Result<Bed> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("sekat-load-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = Folder(std::env::temp_dir().join(name));
-        std::fs::create_dir_all(&folder.0)?;
+        let folder = tempfile::Builder::new().prefix("sekat-load-").tempdir()?;
         let (tg, wa, control) = (free()?, free()?, free()?);
         let telegram_child = child(binary, &["telegram", "--unlimited", "--listen", &tg.to_string()])?;
         let args = ["whatsapp", "--listen", &wa.to_string(), "--control", &control.to_string()];
@@ -82,7 +68,7 @@ impl Bed {
     }
 
     fn write_config(&self, tg: SocketAddr, wa: SocketAddr, store: &str, whatsapp: &str) -> anyhow::Result<()> {
-        let folder = &self.folder.0;
+        let folder = self.folder.path();
         let token = folder.join("token");
         std::fs::write(&token, telegram::SimConfig::default().token)?;
         super::private(&token)?;
@@ -103,11 +89,11 @@ impl Bed {
     /// # Errors
     /// When it ends instead, or takes too long.
     pub async fn start(&mut self) -> anyhow::Result<Duration> {
-        let path = self.folder.0.join("sekat.log");
+        let path = self.folder.path().join("sekat.log");
         let log = std::fs::File::create(&path)?;
         let began = Instant::now();
         let mut command = Command::new(&self.binary);
-        command.arg("--config").arg(self.folder.0.join("sekat.toml")).arg("run");
+        command.arg("--config").arg(self.folder.path().join("sekat.toml")).arg("run");
         let mut child = command
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

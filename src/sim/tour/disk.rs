@@ -79,55 +79,13 @@ fn contains(bytes: &[u8], texts: &[String]) -> bool {
     false
 }
 
-/// A folder of the tour's own, private, removed with all in it when dropped.
-pub struct TempFolder(PathBuf);
-
-impl TempFolder {
-    /// Makes one.
-    ///
-    /// # Errors
-    /// When the temporary folder of the machine cannot be written to.
-    pub fn new() -> anyhow::Result<Self> {
-        use std::os::unix::fs::DirBuilderExt as _;
-        let path = std::env::temp_dir().join(format!("sekat-tour-{:016x}", rand::random::<u64>()));
-        std::fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&path)
-            .with_context(|| format!("make a temporary folder at {}", path.display()))?;
-        Ok(TempFolder(path))
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    /// Removes it now.
-    ///
-    /// # Errors
-    /// When something in it cannot be removed.
-    pub fn remove(self) -> anyhow::Result<()> {
-        std::fs::remove_dir_all(&self.0).context("remove the temporary folder")
-    }
-}
-
-impl Drop for TempFolder {
-    fn drop(&mut self) {
-        if self.0.exists()
-            && let Err(e) = std::fs::remove_dir_all(&self.0)
-        {
-            eprintln!("the temporary folder {} is left: {e}", self.0.display());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_tree_shows_folders_and_sizes_and_a_text_in_a_file_is_found() -> anyhow::Result<()> {
-        let folder = TempFolder::new()?;
+        let folder = tempfile::tempdir()?;
         let at = folder.path().to_owned();
         std::fs::create_dir_all(at.join("users/1"))?;
         std::fs::write(at.join("users/1/key"), "abc")?;
@@ -140,7 +98,7 @@ mod tests {
         assert!(lines[3].ends_with("3 B") && lines[4].ends_with("20 KB"), "{lines:?}");
         let found = readable(&files(&at)?, &["zzz".into(), "bc".into()])?;
         assert_eq!(found, [at.join("users/1/key")]);
-        folder.remove()?;
+        folder.close()?;
         assert!(!at.exists());
         Ok(())
     }

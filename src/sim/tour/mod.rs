@@ -13,10 +13,10 @@ use super::stage::{Stage, StageConfig};
 use anyhow::{Context as _, ensure};
 use cast::{ANA, ANA_ID, BUDI, BUDI_ID, PHONES, Person};
 use checks::Check;
-use disk::TempFolder;
 use show::Show;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// How much of the daemon's log is shown after a failure, in lines.
 const LOG_LINES: usize = 40;
@@ -29,7 +29,7 @@ const WHOLE: Duration = Duration::from_secs(240);
 /// When it could not even begin, or was interrupted.
 pub async fn run(json: bool) -> anyhow::Result<bool> {
     let show = Show::stdout(json);
-    let folder = TempFolder::new()?;
+    let folder = tempfile::Builder::new().prefix("sekat-tour-").tempdir().context("make a temporary folder")?;
     let binary = std::env::current_exe().context("find this program")?;
     show.title(
         "Sekat: a tour",
@@ -55,7 +55,7 @@ pub async fn run(json: bool) -> anyhow::Result<bool> {
     if let Some(stage) = stage {
         leave(&show, stage, &folder, played.is_ok()).await;
     }
-    show.check(Check::Clean, async { folder.remove() }).await.unwrap_or_else(|e| eprintln!("failed to {e:#}"));
+    show.check(Check::Clean, async { folder.close().context("remove the temporary folder") }).await.unwrap_or_else(|e| eprintln!("failed to {e:#}"));
     let good = show.verdict() && played.is_ok();
     show.line("");
     let took = begin.elapsed().as_secs_f32();
@@ -66,7 +66,7 @@ pub async fn run(json: bool) -> anyhow::Result<bool> {
 /// The acts, in order. The stage stays with the caller, who ends it in any case.
 async fn play(
     show: &Show,
-    folder: &TempFolder,
+    folder: &TempDir,
     binary: std::path::PathBuf,
     stage: &mut Option<Stage>,
 ) -> anyhow::Result<()> {
@@ -92,7 +92,7 @@ async fn play(
 }
 
 /// Ends the daemon and the simulators, and looks whether they are gone.
-async fn leave(show: &Show, stage: Stage, folder: &TempFolder, well: bool) {
+async fn leave(show: &Show, stage: Stage, folder: &TempDir, well: bool) {
     if well {
         show.section("The end");
     }
@@ -123,7 +123,7 @@ fn addresses(stage: &Stage) -> anyhow::Result<Vec<SocketAddr>> {
     Ok(all)
 }
 
-fn log_tail(folder: &TempFolder) {
+fn log_tail(folder: &TempDir) {
     let log = std::fs::read_to_string(folder.path().join("sekat.log")).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
     let from = lines.len().saturating_sub(LOG_LINES);
