@@ -23,24 +23,24 @@ pub(super) fn examine(config: &Config, findings: &mut Findings) {
     if !look.damaged.is_empty() {
         let names = named(look.damaged.iter().map(|(user, why)| format!("user_{user}.json ({})", why.code())));
         let advice = "the daemon's next start sets them aside and goes on; nothing is lost, the vaults hold the truth";
-        findings.warn("session files", format!("{} are damaged: {names}", look.damaged.len()), advice);
+        findings.warn("session files", format!("{} damaged: {names}", look.damaged.len()), advice);
     }
     if !look.aside.is_empty() {
         let names = named(look.aside.iter().map(|(_, name)| name.clone()));
         let advice = format!("the name says why; look at them, then remove them: {shown}/*.damaged-*");
-        findings.warn("session files", format!("{} were set aside: {names}", look.aside.len()), advice);
+        findings.warn("session files", format!("{} set aside: {names}", look.aside.len()), advice);
     }
     orphans(&config.data.dir, &look, findings);
 }
 
 fn summary(config: &Config, look: &Look, findings: &mut Findings) {
-    let mut what = format!("{} sessions", look.sessions.len());
+    let mut what = format!("sessions: {}", look.sessions.len());
     if !look.leftovers.is_empty() {
         // Beside a running daemon they are being written; otherwise the next start removes them.
-        what.push_str(&format!(", {} unfinished", look.leftovers.len()));
+        what.push_str(&format!("; unfinished: {}", look.leftovers.len()));
     }
     if look.others > 0 {
-        what.push_str(&format!(", {} other files, left alone", look.others));
+        what.push_str(&format!("; not ours, left alone: {}", look.others));
     }
     if config.sessions.enabled {
         findings.ok("session files", what);
@@ -48,7 +48,7 @@ fn summary(config: &Config, look: &Look, findings: &mut Findings) {
         findings.ok("session files", "switched off (sessions.enabled)");
     } else {
         let advice = "they go out of date; remove them, or set sessions.enabled = true";
-        findings.warn("session files", format!("switched off (sessions.enabled), but here are {what}"), advice);
+        findings.warn("session files", format!("switched off (sessions.enabled), but there are files: {what}"), advice);
     }
 }
 
@@ -63,9 +63,9 @@ fn orphans(data: &Path, look: &Look, findings: &mut Findings) {
         .collect();
     if !orphans.is_empty() {
         let names = named(orphans.iter().map(|user| format!("user_{user}.json")));
-        let advice = "their people have no vault here: is data.dir the right folder? if so, remove them; they also go when \
-                      they expire (sekat sessions cleanup)";
-        findings.warn("session files", format!("{} belong to nobody: {names}", orphans.len()), advice);
+        let advice =
+            "they have no vault in data.dir; is it the right folder? if so, remove the files, or let them expire";
+        findings.warn("session files", format!("{} without a person: {names}", orphans.len()), advice);
     }
 }
 
