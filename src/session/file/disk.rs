@@ -2,9 +2,9 @@
 //!
 //! Owns no state. It must not know why a file is written, and runs on the writer's own thread only.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,9 +19,11 @@ pub(super) struct Change {
     pub content: Option<Vec<u8>>,
 }
 
-/// Makes the folder, for its owner alone, where it is not there.
+/// Makes the folder where it is not there, and keeps everybody but its owner out of it.
 pub(super) fn make_folder(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let mode = fs::metadata(dir)?.permissions().mode() & 0o7777;
+    if mode & 0o077 == 0 { Ok(()) } else { fs::set_permissions(dir, Permissions::from_mode(mode & !0o077)) }
 }
 
 /// Makes several changes, each at once or not at all: temporary files, fsync of each, renames, one fsync of the folder. First all

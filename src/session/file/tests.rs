@@ -58,6 +58,8 @@ fn files_do_what_a_plain_map_does() {
 async fn a_session_is_a_private_file_that_the_next_start_reads() {
     let (hands, dir) = (Hands::new(), tempfile::tempdir().unwrap());
     let folder = dir.path().join("made/here");
+    fs::create_dir_all(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
     let (store, _) = open(&folder, &hands, PACE).await;
     let first = put(&store, 7, 1).await;
     put(&store, 8, 2).await;
@@ -409,6 +411,26 @@ async fn an_operator_cleans_up_beside_the_daemon_and_takes_nothing_that_lives() 
     hands.forward(TTL);
     assert_eq!(cleanup(dir.path(), hands.clock().now()).unwrap(), Cleaned { removed: 2, left: 0 });
     assert!(names(dir.path()).is_empty());
+}
+
+#[tokio::test]
+async fn an_operator_who_was_stopped_in_the_middle_holds_up_nobody() {
+    let (hands, dir) = (Hands::new(), tempfile::tempdir().unwrap());
+    let (store, _) = open(dir.path(), &hands, PACE).await;
+    let stuck = fs::File::open(dir.path()).unwrap();
+    stuck.lock().unwrap();
+    put(&store, 7, 1).await;
+    assert_eq!((on_disk(dir.path(), 7), store.stats().await.unwrap().unwritten), (None, 1));
+    for mark in 2..1_000 {
+        put(&store, 7, mark).await;
+        assert!(store.get(&key(7)).await.unwrap().is_some());
+    }
+    // After a second the writer goes on without the lock.
+    tokio::time::timeout(Duration::from_secs(30), store.settled(&key(7))).await.unwrap().unwrap();
+    assert!(on_disk(dir.path(), 7).is_some());
+    drop(stuck);
+    store.close().await.unwrap();
+    assert_eq!(on_disk(dir.path(), 7), Some(999));
 }
 
 #[tokio::test]
