@@ -78,7 +78,7 @@ pub enum Command {
     #[command(subcommand)]
     Key(KeyCommand),
     /// Look at the session files: what the daemon is doing for whom; clean up after it
-    #[command(subcommand, long_about = sessions::ABOUT)]
+    #[command(subcommand, long_about = sessions::ABOUT, after_help = sessions::EXAMPLES)]
     Sessions(SessionsCommand),
 }
 

@@ -25,6 +25,12 @@ anybody typed is in it, and removing it loses nothing. Files are up to a second 
 
 All of these work without a daemon and while one runs.";
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  sekat sessions list                  who is here, what their conversation waits for, how their numbers stand
+  sekat sessions show 123456789        one person's session; exit code 1 when there is none
+  sekat sessions list --json | jq -r '.sessions[] | select(.flow == \"link\") | .telegram_id'";
+
 /// Does what was asked.
 ///
 /// # Errors
