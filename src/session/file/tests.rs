@@ -98,6 +98,23 @@ async fn a_busy_person_costs_one_writing_in_a_pace_and_the_newest_wins() {
 }
 
 #[tokio::test]
+async fn many_busy_people_share_the_flushes_of_the_disk() {
+    let (hands, dir) = (Hands::new(), tempfile::tempdir().unwrap());
+    let (store, _) = open(dir.path(), &hands, NEVER).await;
+    put(&store, 0, 1).await;
+    store.settled(&key(0)).await.unwrap();
+    let (before, began) = (store.0.batches(), std::time::Instant::now());
+    for user in 1..50 {
+        put(&store, user, 1).await;
+        // As when each comes on its own.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    until(&store, |stats| stats.unwritten == 0).await;
+    let most = 2 + began.elapsed().as_millis() / 100;
+    assert!(u128::from(store.0.batches() - before) <= most, "{} batches", store.0.batches() - before);
+}
+
+#[tokio::test]
 async fn a_removal_cancels_what_waits_to_be_written() {
     let (hands, dir) = (Hands::new(), tempfile::tempdir().unwrap());
     let (store, _) = open(dir.path(), &hands, NEVER).await;
