@@ -8,6 +8,7 @@ mod care;
 mod courier;
 pub mod entry;
 mod erase;
+mod handover;
 mod news;
 pub mod port;
 mod sink;
