@@ -29,7 +29,8 @@ impl Handover {
         let mut state = self.lock();
         let free = state.idle && !state.claimed && state.say.is_none();
         state.claimed |= free;
-        free.then_some(Claim(self))
+        // Not `then_some`: a claim that is made and not given away would be dropped here, under the lock.
+        free.then(|| Claim(self))
     }
 
     /// The talker has nothing to do.
