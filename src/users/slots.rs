@@ -87,6 +87,17 @@ impl Slots {
         self.state().running.keys().copied().collect()
     }
 
+    /// Every running client.
+    pub fn all(&self) -> Vec<Running> {
+        self.state().running.values().cloned().collect()
+    }
+
+    /// Whether a task is at work for an account, or a linking is about to begin.
+    pub fn is_busy(&self) -> bool {
+        let state = self.state();
+        !state.busy.is_empty() || !state.links.is_empty()
+    }
+
     pub fn insert(&self, running: Running) {
         self.state().running.insert(running.account, running);
     }
