@@ -78,6 +78,7 @@ keys! {
     "access.allow" => access.allow, "Telegram ids that may use it";
     "access.owner" => access.owner, "the operator's Telegram id";
     "data.dir" => data.dir, "folder of the vaults";
+    "sessions.enabled" => sessions.enabled, "keep sessions in files, for restarts and operators";
     "sessions.dir" => sessions.dir, "folder of the session files";
     "keys.master_key_file" => keys.master_key_file, "file that holds the master key";
     "whatsapp.close_timeout" => whatsapp.close_timeout, "how long one number may take to disconnect";
