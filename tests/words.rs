@@ -61,7 +61,7 @@ fn screens() {
     .iter()
     .map(words::account_line)
     .collect();
-    let minutes = |n| Duration::from_secs(60 * n);
+    let minutes = |n: u64| Duration::from_secs(60 * n);
     let mut awake =
         vec![words::awake_conversation(Conversation::Idle, minutes(5)), words::awake_databases(1, minutes(1))];
     for (state, client) in [

@@ -169,7 +169,7 @@ impl Directory {
         });
         match written.await {
             // Whoever has gone does not need to know.
-            Ok(answers) => answers.into_iter().for_each(|answer| drop(answer.send(()))),
+            Ok(answers) => answers.into_iter().for_each(|answer| answer.send(()).unwrap_or(())),
             // Those whom the transaction did not get to see would wait for ever.
             Err(_) => self.notes().clear(),
         }

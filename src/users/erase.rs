@@ -193,31 +193,14 @@ async fn remove(shared: &Shared, user: TelegramId, receipt: &mut Receipt) -> any
         DataKey::destroy(&folder.join("key"))?;
         receipt.files += 1 + delete_folder(&folder)?;
     }
+    let written = shared.sessions_dir.join(format!("user_{user}.json")).exists();
     shared.sessions.forget(user).await?;
-    receipt.files += delete_session_files(&shared.sessions_dir, user)?;
+    // What the store does not know of: files that were set aside, or that lie there from before files were switched off.
+    let others = crate::session::file::erase(&shared.sessions_dir, user)?;
+    receipt.files += others.max(usize::from(written));
     receipt.claims += shared.claims.release_all(user).await?;
     shared.directory.note_erasure(user, receipt.clone()).await?;
     Ok(())
-}
-
-/// Deletes what the session store does not know of: files that were set aside, or that lie there from before it was
-/// switched off. How many there were.
-fn delete_session_files(folder: &Path, user: TelegramId) -> std::io::Result<usize> {
-    let name = format!("user_{user}.json");
-    let mut files = 0;
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-        Err(e) => return Err(e),
-    };
-    for entry in entries {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with(&name) {
-            std::fs::remove_file(entry.path())?;
-            files += 1;
-        }
-    }
-    Ok(files)
 }
 
 /// Deletes a folder; how many files there were.

@@ -98,11 +98,6 @@ impl Life {
     pub fn end(&self) {
         self.state().phase = Phase::Closed;
     }
-
-    /// Whether it works, or may.
-    pub fn is_awake(&self) -> bool {
-        self.state().phase == Phase::Awake
-    }
 }
 
 /// What a closing needs of the entry. Each is asked once, in this order.

@@ -362,7 +362,9 @@ fn an_erase_during_a_closing_is_done_once_and_what_follows_it_begins_anew() {
         },
         |stage| {
             assert_eq!(stage.0.erased.get(), 1);
-            assert!(stage.0.spool.borrow().is_empty() && stage.0.map.borrow().is_none());
+            assert!(stage.0.spool.borrow().is_empty());
+            // The knock of an update that was done already may have made an entry anew; it finds nothing.
+            assert!(stage.0.map.borrow().as_ref().is_none_or(|entry| !entry.shut.get()));
         },
     );
 }
