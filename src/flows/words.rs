@@ -2,9 +2,7 @@
 mod awake;
 mod states;
 
-pub use awake::{
-    awake_conversation, awake_databases, awake_number, parked_erase, parked_link, with_awake,
-};
+pub use awake::{awake_conversation, awake_databases, awake_number, parked_erase, parked_link, with_awake};
 pub use states::{account_line, account_name, outcome, reason_words};
 
 use crate::domain::phone::PhoneError;

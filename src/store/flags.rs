@@ -11,7 +11,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// [`StoreError`](super::StoreError).
 pub fn conversation(db: &Connection) -> Result<(Conversation, Option<Timestamp>)> {
     let mut query = db.prepare_cached("SELECT state, changed_at FROM conversation WHERE one = 1")?;
-    let row = query.query_row([], |r| Ok((from_json(&r.get::<_, String>(0)?)?, Some(Timestamp(r.get(1)?))))).optional()?;
+    let row =
+        query.query_row([], |r| Ok((from_json(&r.get::<_, String>(0)?)?, Some(Timestamp(r.get(1)?))))).optional()?;
     Ok(row.unwrap_or_default())
 }
 

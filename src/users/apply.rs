@@ -69,8 +69,7 @@ impl Applier<'_> {
     /// # Errors
     /// [`StoreError`](crate::store::StoreError); then the transaction must not be committed.
     pub fn apply(&self, step: Step) -> Result<Applied> {
-        let mut applied =
-            Applied { blocked: step.blocked, conversation: step.conversation, ..Applied::default() };
+        let mut applied = Applied { blocked: step.blocked, conversation: step.conversation, ..Applied::default() };
         if let Some(conversation) = step.conversation {
             flags::set_conversation(self.tx, conversation, self.person.now())?;
         }

@@ -178,13 +178,14 @@ impl Task {
         entry.slots.insert(running);
         let sink = Arc::new(AccountSink { entry: Arc::clone(entry), account: id, generation });
         match entry.shared.provider.start(Start { account: id, generation, login, keys, sink }).await {
-            Ok(client) => {
-                entry.slots.started(id, generation, client);
-                if let Some(running) = entry.slots.get(id) {
+            Ok(client) => match entry.slots.started(id, generation, Arc::clone(&client)) {
+                Some(running) => {
                     let (entry, vault) = (Arc::clone(entry), self.vault.clone());
                     self.entry.spawn(async move { courier::run(entry, vault, running).await });
                 }
-            }
+                // Taken away while it started: it would run on unseen.
+                None => drop(client.close(entry.shared.settings.close_timeout).await),
+            },
             Err(e) => {
                 error!(user.id = entry.id().0, account.id = id.0, error = ?e, "a client could not be started");
                 let reason = match e {

@@ -62,7 +62,11 @@ impl Closing for Going<'_> {
         match self.waits().await {
             Ok(waits) => !waits,
             Err(e) => {
-                warn!(user.id = self.entry.id().0, error.code = e.code(), "cannot see whether a user's world may close");
+                warn!(
+                    user.id = self.entry.id().0,
+                    error.code = e.code(),
+                    "cannot see whether a user's world may close"
+                );
                 false
             }
         }

@@ -222,7 +222,7 @@ impl UserDataStore {
         self.0.erasing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_being_erased(&self, user: TelegramId) -> bool {
+    pub(super) fn is_being_erased(&self, user: TelegramId) -> bool {
         self.erasing().contains(&user)
     }
 

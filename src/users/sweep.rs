@@ -36,7 +36,12 @@ impl UserDataStore {
         while !waited(&stop, every).await {
             let swept = self.sweep_once(Instant::now()).await;
             if swept != Swept::default() {
-                debug!(expired = swept.expired, closed = swept.closed, looked = swept.looked, "idle conversations rest");
+                debug!(
+                    expired = swept.expired,
+                    closed = swept.closed,
+                    looked = swept.looked,
+                    "idle conversations rest"
+                );
             }
         }
     }

@@ -6,8 +6,8 @@ use super::news::News;
 use super::screen::Found;
 use super::store::UserDataStore;
 use crate::domain::{
-    AccountId, AccountState, Body, Class, ClientEvent, Conversation, LoginStep, Outgoing, PhoneNumber, Reason, RichText, Timestamp,
-    UpdateId,
+    AccountId, AccountState, Body, Class, ClientEvent, Conversation, LoginStep, Outgoing, PhoneNumber, Reason,
+    RichText, Timestamp, UpdateId,
 };
 use crate::flows::{self, Env, Step, account, chat, words};
 use crate::limits::Backoff;

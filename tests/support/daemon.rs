@@ -2,9 +2,9 @@
 use sekat::domain::{ClientEvent, Clock, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId};
 use sekat::flows::Rules;
 use sekat::limits::{Budget, BudgetConfig};
+use sekat::session::{MemoryStore, UserSessions};
 use sekat::sim::telegram::client::SimUser;
 use sekat::sim::telegram::{RateLimits, SimConfig, TelegramSim};
-use sekat::session::{MemoryStore, UserSessions};
 use sekat::store::keys::{KeySource, MasterKey, StoreKey};
 use sekat::store::{Claims, DbThreads, Directory, RawKey, Spool, Vaults};
 use sekat::telegram::{Api, ApiConfig, PollConfig, Poller, Sender, dispatcher, listener};

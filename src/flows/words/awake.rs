@@ -15,12 +15,16 @@ fn span(time: Duration) -> String {
 
 /// Nobody sent the number to link.
 pub fn parked_link() -> RichText {
-    plain("No number came, so I have stopped waiting for it. Nothing was linked; the button begins again where we were.")
+    plain(
+        "No number came, so I have stopped waiting for it. Nothing was linked; the button begins again where we were.",
+    )
 }
 
 /// Nobody confirmed erasing.
 pub fn parked_erase() -> RichText {
-    plain("You did not confirm, so nothing was erased and ").code(ERASE_WORD).push(" alone does nothing any more. /erase asks again.")
+    plain("You did not confirm, so nothing was erased and ")
+        .code(ERASE_WORD)
+        .push(" alone does nothing any more. /erase asks again.")
 }
 
 /// The status, with what is awake.
@@ -32,7 +36,9 @@ pub fn with_awake(status: RichText, awake: &[RichText]) -> RichText {
 pub fn awake_conversation(conversation: Conversation, ttl: Duration) -> RichText {
     let rests = span(ttl);
     plain(&match conversation {
-        Conversation::Idle => format!("• This conversation: you have just written. It rests after {rests} without a word."),
+        Conversation::Idle => {
+            format!("• This conversation: you have just written. It rests after {rests} without a word.")
+        }
         Conversation::LinkNumber => format!(
             "• This conversation: I am waiting for the number to link, and stop waiting {rests} after your last word. /cancel stops."
         ),
