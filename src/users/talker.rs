@@ -30,6 +30,7 @@ pub(super) async fn run(entry: Arc<UserEntry>) {
     }
     let mut talker = Talker { entry, vault, trouble: 0, handed: None, last: None, shown: None, countdown: None };
     loop {
+        let Some(inside) = talker.entry.enter() else { break };
         let next = match talker.turn().await {
             Ok(Next::More) => continue,
             Ok(next) => next,
@@ -38,6 +39,8 @@ pub(super) async fn run(entry: Arc<UserEntry>) {
                 Next::After(AWAY.delay(5, rand::random()))
             }
         };
+        drop(inside);
+        talker.entry.stir();
         if !talker.wait(next).await {
             break;
         }
@@ -164,6 +167,7 @@ impl Talker {
         let next = match self.entry.shared.telegram.send(&out).await {
             Ok(message) => {
                 self.trouble = 0;
+                self.entry.shows(say.class, message);
                 self.last = Some((say, Said::Sent(message)));
                 Next::More
             }

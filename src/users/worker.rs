@@ -3,10 +3,11 @@ use super::apply::{Applied, Applier};
 use super::entry::UserEntry;
 use super::erase;
 use super::news::News;
+use super::screen::Found;
 use super::store::UserDataStore;
 use crate::domain::{
-    AccountId, AccountState, Body, Class, ClientEvent, LoginStep, Outgoing, PhoneNumber, Reason, RichText, Timestamp,
-    UpdateId,
+    AccountId, AccountState, Body, Class, ClientEvent, Conversation, LoginStep, Outgoing, PhoneNumber, Reason,
+    RichText, Timestamp, UpdateId,
 };
 use crate::flows::{self, Env, Step, account, chat, words};
 use crate::limits::Backoff;
@@ -15,6 +16,7 @@ use crate::store::{Claim, Spooled, StoreError, Vault, VaultError, accounts, flag
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tracing::{debug, error, warn};
 
 /// How many rows are taken from the spool at once.
@@ -29,9 +31,13 @@ pub(super) async fn run(entry: Arc<UserEntry>, users: UserDataStore) {
     // What the vault has taken and the spool has not forgotten yet: it is told with the next question.
     let mut done = Vec::new();
     loop {
+        // What has arrived lies where the next entry finds it.
+        let Some(inside) = entry.enter() else { return };
         match turn(&entry, &mut done).await {
             Ok(Turn::Idle) => {
                 trouble = 0;
+                drop(inside);
+                entry.stir();
                 tokio::select! {
                     () = entry.stop.cancelled() => return,
                     () = entry.work.notified() => {}
@@ -41,6 +47,7 @@ pub(super) async fn run(entry: Arc<UserEntry>, users: UserDataStore) {
             Ok(Turn::Erase(until)) => return erase::begin(&entry, &users, until).await,
             Err(e) => {
                 report(&entry, &e, trouble).await;
+                drop(inside);
                 let wait = VAULT_BACKOFF.delay(trouble, rand::random());
                 trouble = trouble.saturating_add(1);
                 tokio::select! {
@@ -89,6 +96,7 @@ async fn turn(entry: &Arc<UserEntry>, done: &mut Vec<UpdateId>) -> Result<Turn, 
     if !known && spool.waiting(entry.id(), 1).await?.is_empty() {
         return Ok(Turn::Idle);
     }
+    entry.note_awake().await?;
     let vault = entry.vault().await?;
     if !entry.ready.is_cancelled() {
         if let Some(until) = vault.db().read(flags::erasing).await? {
@@ -97,6 +105,9 @@ async fn turn(entry: &Arc<UserEntry>, done: &mut Vec<UpdateId>) -> Result<Turn, 
         recover(entry, vault).await?;
         entry.ready.cancel();
     }
+    if entry.screen.is_leaving(entry.shared.settings.session_ttl) {
+        park(entry, vault).await?;
+    }
     let news = entry.news.take(BATCH * 4);
     let mut more = !news.is_empty();
     self::news(entry, vault, news).await?;
@@ -104,7 +115,8 @@ async fn turn(entry: &Arc<UserEntry>, done: &mut Vec<UpdateId>) -> Result<Turn, 
     let mut rows = spool.next(entry.id(), &std::mem::take(done), BATCH).await?;
     while !rows.is_empty() {
         more = true;
-        let (applied, taken) = inputs(entry, vault, &rows).await?;
+        let (mut applied, taken) = inputs(entry, vault, &rows).await?;
+        entry.acted(&mut applied, Timestamp::now()).await;
         let last = rows[taken - 1].update;
         done.extend(rows.drain(..taken).map(|row| row.update));
         if after(entry, applied).await {
@@ -116,7 +128,8 @@ async fn turn(entry: &Arc<UserEntry>, done: &mut Vec<UpdateId>) -> Result<Turn, 
 }
 
 /// What follows a commit. `true`: everything of this person is to be erased.
-async fn after(entry: &UserEntry, applied: Applied) -> bool {
+async fn after(entry: &UserEntry, mut applied: Applied) -> bool {
+    entry.moved(&mut applied).await;
     if let Some(blocked) = applied.blocked {
         entry.set_blocked(blocked);
     }
@@ -145,7 +158,7 @@ async fn after(entry: &UserEntry, applied: Applied) -> bool {
 }
 
 fn env(entry: &UserEntry, now: Timestamp) -> Env {
-    Env { now, message_id: fresh_message_id(), rules: entry.shared.settings.rules.clone() }
+    Env { now, message_id: fresh_message_id(), rules: entry.shared.settings.rules.clone(), awake: entry.awake() }
 }
 
 /// An id for a message to WhatsApp, of the form that WhatsApp Web gives: `3EB0` and 18 hexadecimal digits.
@@ -212,7 +225,12 @@ async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Res
                 // acted on.
                 let Some(input) = reader.read(&row.payload) else { continue };
                 env.message_id = fresh_message_id();
-                let step = flows::step(&person.context(&input)?, &input, &env);
+                let mut user = person.context(&input)?;
+                let step = flows::step(&mut user, &input, &env);
+                if step.conversation.is_none() && user.waits_since().is_some() {
+                    // Whoever does something else first is still there.
+                    flags::touch_conversation(tx, now)?;
+                }
                 all.join(Applier { tx, person, source: format!("u{bot}:{}", row.update) }.apply(step)?);
                 if all.erase {
                     flags::set_erasing(tx, row.update)?;
@@ -336,9 +354,9 @@ async fn message_news(entry: &Arc<UserEntry>, vault: &Vault, mut news: Vec<News>
 }
 
 /// After a start: what was under way when the daemon died becomes a fact, or a question to the person.
-async fn recover(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
+async fn recover(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
     let now = Timestamp::now();
-    let (repeated, left_links, applied) = vault
+    let (repeated, left_links, found, applied) = vault
         .step(now, move |tx, person| {
             let repeated = says::recover(tx)?;
             let linking = accounts::list(tx)?.into_iter().filter(|a| a.state == AccountState::QrScanning);
@@ -351,14 +369,35 @@ async fn recover(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
             let window = i64::try_from(crate::store::context::QR_WINDOW.as_millis()).unwrap_or(0);
             accounts::forget_qr(tx, Timestamp(now.0 - window))?;
             applied.blocked = Some(flags::blocked(tx)?);
-            Ok((repeated, left_links, applied))
+            let (conversation, moved_at) = flags::conversation(tx)?;
+            let found = Found { conversation, moved_at, numbers: super::apply::numbers(tx)? };
+            Ok((repeated, left_links, found, applied))
         })
         .await?;
+    entry.begin_screen(found).await;
     // A worker that starts again after a panic finds this process's own linkings, and leaves the first list as it is.
     entry.left_links.get_or_init(|| left_links);
     if repeated > 0 {
         warn!(user.id = entry.id().0, repeated, "messages to Telegram may be repeated");
     }
     after(entry, applied).await;
+    Ok(())
+}
+
+/// The session has gone idle: a question that waits is put aside with a note, and the session ends.
+async fn park(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
+    if entry.screen.question().0 != Conversation::Idle {
+        let now = Timestamp::now();
+        let applied = vault
+            .step(now, move |tx, person| {
+                let step = flows::park::question(&mut person.unasked()?);
+                Applier { tx, person, source: format!("park:{}", now.0) }.apply(step)
+            })
+            .await?;
+        after(entry, applied).await;
+    }
+    entry.leave_screen().await;
+    // What kept it awake may have been this alone.
+    entry.look_at(Instant::now());
     Ok(())
 }
