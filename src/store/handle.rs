@@ -190,6 +190,18 @@ fn close_connection(open: Open) -> Result<()> {
     Ok(moved?)
 }
 
+/// Flushes the log. Where there is none, all that was in it was flushed with the file itself.
+fn sync_log(path: &Path) -> Result<()> {
+    let mut name = path.to_owned().into_os_string();
+    name.push("-wal");
+    match std::fs::File::open(name).and_then(|log| log.sync_data()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::io("flush the log of a database", error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes a deletion outlive a power failure.
 fn sync_folder(path: &Path) -> Result<()> {
     let Some(folder) = path.parent().filter(|folder| folder.is_dir()) else { return Ok(()) };
@@ -305,6 +317,18 @@ impl Handle {
     async fn job<T: Send + 'static>(&self, work: impl FnOnce(&mut Open) -> Result<T> + Send + 'static) -> Result<T> {
         let used = Use::begin(&self.0)?;
         self.0.threads.run(self.0.turn, move || used.0.with_open(work)).await?
+    }
+
+    /// Puts every commit that was asked for earlier on the disk, also those with [`Durability::Normal`].
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    ///
+    /// # Cancellation
+    /// Once polled it happens even when the future is dropped.
+    pub async fn sync(&self) -> Result<()> {
+        let inner = Arc::clone(&self.0);
+        self.0.threads.run(self.0.turn, move || sync_log(&inner.path)).await?
     }
 
     /// Moves the log into the file and closes it, after what was asked for earlier. The next use opens it again.

@@ -251,8 +251,8 @@ impl Vault {
         self.0.db.tx(Durability::Normal, work).await
     }
 
-    /// One step: a transaction, on disk when it returns, whose work is given this person. The only way to a
-    /// [`UserContext`].
+    /// One step: a transaction, on disk when it returns, whose work is given this person. With
+    /// [`step_normal`](Self::step_normal) the only way to a [`UserContext`].
     ///
     /// # Errors
     /// [`StoreError`]. Cancellation: once polled it runs to its end.
@@ -263,6 +263,19 @@ impl Vault {
     ) -> Result<T> {
         let vault = self.clone();
         self.tx(move |tx| work(tx, &Person { tx, vault: &vault.0, now })).await
+    }
+
+    /// One step that a power failure may undo: what asked for it is kept elsewhere until [`Handle::sync`].
+    ///
+    /// # Errors
+    /// [`StoreError`]. Cancellation: once polled it runs to its end.
+    pub async fn step_normal<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        work: impl FnOnce(&Tx<'_>, &Person<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let vault = self.clone();
+        self.tx_normal(move |tx| work(tx, &Person { tx, vault: &vault.0, now })).await
     }
 
     /// A handle on the key store of one number, for one start of its client. It has a lane of its own, so nothing of it
