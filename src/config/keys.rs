@@ -91,8 +91,8 @@ keys! {
     "whatsapp.web.version" => whatsapp.web.version, "client version to claim";
     "store.threads" => store.threads, "threads for database work";
     "store.idle_close" => store.idle_close, "an unused database is closed after this";
-    "session.ttl" => session.ttl, "an idle conversation is parked after this (not obeyed yet)";
-    "session.sweep" => session.sweep, "how often idle ones are looked for (not obeyed yet)";
+    "session.ttl" => session.ttl, "an idle conversation is parked after this";
+    "session.sweep" => session.sweep, "how often idle ones are looked for";
     "limits.disk_reserve" => limits.disk_reserve, "doctor warns when less is free";
     "log.format" => log.format, "form of the log";
     "log.level" => log.level, "least important line written";

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod conversation;
 pub mod effect;
 pub mod event;
+pub mod expiry;
 pub mod ids;
 pub mod input;
 pub mod message;
