@@ -26,7 +26,8 @@ impl Place {
         fs::write(&token, TOKEN).unwrap();
         fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
         let text = format!(
-            "telegram.token_file = \"token\"\naccess.owner = 5\ntelegram.api_url = \"http://127.0.0.1:9\"\n{extra}"
+            "telegram.token_file = \"token\"\naccess.owner = 5\ntelegram.api_url = \"http://127.0.0.1:9\"\n\
+             whatsapp.web.endpoint = \"ws://127.0.0.1:9\"\n{extra}"
         );
         fs::write(place.path("sekat.toml"), text).unwrap();
         place

@@ -5,6 +5,7 @@
 
 pub mod doctor;
 pub mod key;
+mod peers;
 pub mod run;
 
 use std::path::PathBuf;
@@ -141,7 +142,7 @@ impl From<Exit> for ExitCode {
 impl Exit {
     /// What an error that reached the edge means.
     fn of(error: &anyhow::Error) -> Self {
-        if error.is::<ConfigError>() {
+        if error.is::<ConfigError>() || error.is::<peers::NotHere>() {
             return Self::Config;
         }
         if error.is::<WrongUsage>() {

@@ -55,7 +55,9 @@ pub async fn run(json: bool) -> anyhow::Result<bool> {
     if let Some(stage) = stage {
         leave(&show, stage, &folder, played.is_ok()).await;
     }
-    show.check(Check::Clean, async { folder.close().context("remove the temporary folder") }).await.unwrap_or_else(|e| eprintln!("failed to {e:#}"));
+    show.check(Check::Clean, async { folder.close().context("remove the temporary folder") })
+        .await
+        .unwrap_or_else(|e| eprintln!("failed to {e:#}"));
     let good = show.verdict() && played.is_ok();
     show.line("");
     let took = begin.elapsed().as_secs_f32();

@@ -17,6 +17,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
+use whatsapp_rust::store::commands::DeviceCommand;
 use whatsapp_rust::types::durability_hook::InboundDurabilityHook;
 use whatsapp_rust::wacore::types::events::{
     Event, EventHandler, EventInterest, InboundMessage as Received, MessageBatch, Receipt, ServerAck,
@@ -180,6 +181,23 @@ impl Shared {
     pub(super) fn silence(&self) {
         let sink = self.lock().sink.take();
         drop(sink);
+    }
+
+    /// Whether the last connection came to nothing.
+    fn is_silent(&self) -> bool {
+        self.lock().link.is_silent()
+    }
+
+    /// Forgets the server's key, so that the next connection begins with the whole handshake, which learns and checks it
+    /// anew. The library does so by itself only when the server answers wrongly; one that has another key now, or takes
+    /// the whole handshake only, may simply hang up.
+    async fn forget_server(&self) {
+        let Some(client) = self.client() else { return };
+        let store = client.persistence_manager();
+        if store.get_device_snapshot().server_cert_chain.is_some() {
+            tracing::debug!(account.id = %self.account, event = "handshake_anew", "the short handshake came to nothing");
+            store.process_command(DeviceCommand::ClearServerCertChain).await;
+        }
     }
 
     /// Ends the run loop: what it would go on for is out of reach.
@@ -358,8 +376,12 @@ impl InboundDurabilityHook for Hook {
 /// Hears of connections that are tried.
 pub(super) struct Watch(pub(super) Arc<Shared>);
 
+#[async_trait]
 impl Attempts for Watch {
-    fn connecting(&self) {
+    async fn connecting(&self) {
+        if self.0.is_silent() {
+            self.0.forget_server().await;
+        }
         self.0.apply(Link::connecting);
         self.0.watch_login();
     }

@@ -83,9 +83,10 @@ pub(super) async fn loopback(url: &reqwest::Url) -> Result<SocketAddr, DialError
 }
 
 /// Hears about attempts, because the library tells nobody of one that fails.
+#[async_trait]
 pub(super) trait Attempts: Send + Sync + 'static {
-    /// A connection is about to be made.
-    fn connecting(&self);
+    /// A connection is about to be made; it waits for this.
+    async fn connecting(&self);
     /// It could not be made.
     fn failed(&self);
 }
@@ -108,7 +109,7 @@ type Connection = (Arc<dyn Transport>, whatsapp_rust::async_channel::Receiver<Tr
 #[async_trait]
 impl<A: Attempts> TransportFactory for Dialer<A> {
     async fn create_transport(&self) -> anyhow::Result<Connection> {
-        self.attempts.connecting();
+        self.attempts.connecting().await;
         let dialled = match tokio::time::timeout(CONNECT, self.dial()).await {
             Ok(dialled) => dialled,
             Err(_) => Err(DialError::Timeout(CONNECT).into()),
