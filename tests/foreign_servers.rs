@@ -106,7 +106,6 @@ async fn servers_with_no_more_than_they_need() {
     let whatsapp = WhatsAppHabits {
         device: 5,
         bare_acks: true,
-        offline: false,
         digest: Some("404"),
         paired: Paired::HangUp,
         resume: Resume::WholeOnly,

@@ -91,23 +91,31 @@ pub async fn answer(
 ) -> io::Result<()> {
     let kind = if body.starts_with('{') { "application/json" } else { "text/html" };
     let version = if framing == Framing::Old { "1.0" } else { "1.1" };
-    let mut text = format!("HTTP/{version} {status} Whatever\r\nContent-Type: {kind}\r\n{more}");
+    let mut head = format!("HTTP/{version} {status} Whatever\r\nContent-Type: {kind}\r\n{more}");
     if close {
-        text.push_str("Connection: close\r\n");
+        head.push_str("Connection: close\r\n");
     }
+    let mut bytes = Vec::new();
     match framing {
-        Framing::Length => text.push_str(&format!("Content-Length: {}\r\n\r\n{body}", body.len())),
-        Framing::Old => text.push_str(&format!("\r\n{body}")),
+        Framing::Length => {
+            bytes.extend(format!("{head}Content-Length: {}\r\n\r\n", body.len()).into_bytes());
+            bytes.extend(body.as_bytes());
+        }
+        Framing::Old => bytes.extend(format!("{head}\r\n{body}").into_bytes()),
         Framing::Chunked => {
-            text.push_str("Transfer-Encoding: chunked\r\n\r\n");
+            bytes.extend(format!("{head}Transfer-Encoding: chunked\r\n\r\n").into_bytes());
             for piece in body.as_bytes().chunks(7) {
-                text.push_str(&format!("{:x}\r\n{}\r\n", piece.len(), String::from_utf8_lossy(piece)));
+                bytes.extend(format!("{:x}\r\n", piece.len()).into_bytes());
+                bytes.extend(piece);
+                bytes.extend(b"\r\n");
             }
-            text.push_str("0\r\n\r\n");
+            bytes.extend(b"0\r\n\r\n");
         }
     }
-    let bytes = if cut { &text.as_bytes()[..text.len() - body.len() / 2 - 1] } else { text.as_bytes() };
-    peer.get_mut().write_all(bytes).await?;
+    if cut {
+        bytes.truncate(bytes.len() - body.len() / 2 - 1);
+    }
+    peer.get_mut().write_all(&bytes).await?;
     peer.get_mut().flush().await
 }
 

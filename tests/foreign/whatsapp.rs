@@ -426,7 +426,8 @@ impl WhatsApp {
                 let attrs = [("protocol", "1"), ("hash", "x"), ("refresh", "86400")];
                 Some(result(asked, vec![node("props", &attrs, vec![])]))
             }
-            ("w:p", ..) => Some(result(asked, vec![])),
+            // What a login cannot do without.
+            ("w:p" | "passive", ..) => Some(result(asked, vec![])),
             _ => match self.habits.unknown {
                 Unknown::Empty => Some(result(asked, vec![])),
                 Unknown::Refused => Some(refusal(asked, "501")),

@@ -25,10 +25,6 @@ use whatsapp_rust::wacore::types::events::{
 use whatsapp_rust::wacore::types::presence::ReceiptType;
 use whatsapp_rust::{Client, Jid as WaJid};
 
-/// From the first byte to the first word of the server. The library itself waits 10 s for the phone's keys after a first
-/// login, and 20 s for a connection.
-const LOGIN: Duration = Duration::from_secs(25);
-
 /// One client's shared part.
 pub(super) struct Shared {
     pub(super) account: AccountId,
@@ -38,6 +34,8 @@ pub(super) struct Shared {
     pub(super) code: CodeNews,
     /// Rung when something that came in could not be stored.
     pub(super) unstored: Arc<Notify>,
+    /// How long the server may say nothing at all.
+    silence: Duration,
     client: OnceLock<Weak<Client>>,
     state: Mutex<State>,
 }
@@ -92,6 +90,7 @@ impl Shared {
         sink: Arc<dyn EventSink>,
         tasks: Tasks,
         unstored: Arc<Notify>,
+        silence: Duration,
     ) -> Arc<Self> {
         let state = State { link, sink: Some(sink), closing: false, ended: false };
         Arc::new(Shared {
@@ -100,6 +99,7 @@ impl Shared {
             waiters: Arc::default(),
             code: CodeNews::default(),
             unstored,
+            silence,
             client: OnceLock::new(),
             state: Mutex::new(state),
         })
@@ -208,15 +208,17 @@ impl Shared {
     }
 
     /// Gives a connection up on which the server says nothing at all. The library would wait for its keepalive, which
-    /// takes up to a minute to find that out.
+    /// takes up to a minute to find that out. Once it has let the client in, the rest is the library's: it waits a minute for
+    /// a server that does not say how much lies there, and much longer for single answers.
     fn watch_login(self: &Arc<Self>) {
         let attempt = self.lock().link.attempts();
         let me = Arc::downgrade(self);
+        let silence = self.silence;
         self.tasks.spawn(async move {
-            tokio::time::sleep(LOGIN).await;
+            tokio::time::sleep(silence).await;
             let Some(me) = me.upgrade() else { return };
             if me.lock().link.is_unheard(attempt)
-                && let Some(client) = me.client()
+                && let Some(client) = me.client().filter(|client| !client.is_logged_in())
             {
                 tracing::info!(account.id = %me.account, event = "login_silent", "WhatsApp does not answer; connecting anew");
                 client.reconnect_immediately().await;
@@ -275,7 +277,8 @@ impl Shared {
 
     fn receipt(self: &Arc<Self>, receipt: &Receipt) {
         let delivery = match receipt.r#type {
-            ReceiptType::Delivered => Delivery::Delivered,
+            // From a device that nobody looks at, as linked devices mostly are: it has arrived all the same.
+            ReceiptType::Delivered | ReceiptType::Inactive => Delivery::Delivered,
             ReceiptType::Read | ReceiptType::Played => Delivery::Read,
             _ => return,
         };
