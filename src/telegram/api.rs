@@ -153,7 +153,7 @@ impl Api {
         if loopback_only {
             // A name is checked each time it is resolved; an address is never resolved and checked here.
             let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-            if literal.is_ok_and(|ip| !ip.is_loopback()) {
+            if literal.is_ok_and(|ip| !ip.to_canonical().is_loopback()) {
                 return Err(SetupError::NotLoopback);
             }
             client = client.no_proxy().dns_resolver(Arc::new(LoopbackOnly));
@@ -298,7 +298,7 @@ impl reqwest::dns::Resolve for LoopbackOnly {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         Box::pin(async move {
             let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if found.is_empty() || found.iter().any(|address| !address.ip().is_loopback()) {
+            if found.is_empty() || found.iter().any(|address| !address.ip().to_canonical().is_loopback()) {
                 return Err(SetupError::NotLoopback.into());
             }
             Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)

@@ -3,7 +3,7 @@ use super::PATIENCE;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -51,10 +51,12 @@ impl Daemon {
         command
     }
 
-    /// A command that ends by itself.
-    pub async fn once(&self, args: &[&str]) -> Output {
+    /// A command that ends by itself: all that it says, and its exit code.
+    pub async fn once(&self, args: &[&str]) -> (String, Option<i32>) {
         let output = self.command(args).stdin(Stdio::null()).output();
-        tokio::time::timeout(PATIENCE, output).await.expect("it ends in time").unwrap()
+        let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends in time").unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(&output.stdout) + &text(&output.stderr), output.status.code())
     }
 
     pub async fn start(&mut self) {

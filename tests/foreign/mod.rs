@@ -1,10 +1,13 @@
 //! Servers that share nothing with our simulators, and the daemon as a process between them.
 #![allow(dead_code, reason = "each story uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and so do its servers")]
+mod answers;
 pub mod contact;
 pub mod daemon;
 pub mod http;
+mod methods;
 pub mod noise;
+mod peers;
 pub mod person;
 pub mod stanza;
 pub mod telegram;

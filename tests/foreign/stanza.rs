@@ -24,7 +24,7 @@ pub fn below(node: &Node, tag: &str) -> Vec<Node> {
 pub fn node(tag: &'static str, attrs: &[(&'static str, &str)], inside: Vec<Node>) -> Node {
     let mut builder = NodeBuilder::new(tag);
     for (name, value) in attrs {
-        builder = builder.attr(*name, *value);
+        builder = builder.attr(name, *value);
     }
     if inside.is_empty() { builder.build() } else { builder.children(inside).build() }
 }

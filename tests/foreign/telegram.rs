@@ -1,5 +1,6 @@
 //! A Bot API server that somebody else might have written: small, with habits of its own, and with nothing of ours in it.
 use super::http::{self, Framing, Request};
+use super::methods::{LUXURY, METHODS, bad, buttons_of, done, file_of};
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -70,6 +71,8 @@ pub enum Fault {
     Drops,
     /// Done; the connection breaks off within the answer.
     Cuts,
+    /// Sent elsewhere, this once and ever after.
+    Redirects(String),
 }
 
 #[derive(Clone, Debug, Default)]
@@ -247,13 +250,18 @@ impl Telegram {
                 return Ok(());
             }
             let (status, body) = match (&fault, method) {
+                (Some(Fault::Redirects(_)), _) => (302, String::new()),
                 (Some(Fault::Says(status, body)), _) => (*status, (*body).to_owned()),
                 (_, Some(method)) => self.call(&method, &request).await,
                 (_, None) => self.unknown(),
             };
+            let elsewhere = match &fault {
+                Some(Fault::Redirects(to)) => format!("Location: {to}\r\n"),
+                _ => String::new(),
+            };
             let cut = matches!(fault, Some(Fault::Cuts));
             let close = self.habits.close || self.habits.framing == Framing::Old;
-            http::answer(&mut peer, status, &body, self.habits.framing, close, "", cut).await?;
+            http::answer(&mut peer, status, &body, self.habits.framing, close, &elsewhere, cut).await?;
             if cut || close {
                 return Ok(());
             }
@@ -283,7 +291,10 @@ impl Telegram {
     fn fault_of(&self, method: &str) -> Option<Fault> {
         let mut state = self.state();
         let at = state.faults.iter().position(|(of, _)| of == method)?;
-        state.faults.remove(at).map(|(_, fault)| fault)
+        match &state.faults[at].1 {
+            lasting @ Fault::Redirects(_) => Some(lasting.clone()),
+            _ => state.faults.remove(at).map(|(_, fault)| fault),
+        }
     }
 
     async fn call(&self, method: &str, request: &Request) -> (u16, String) {
@@ -395,43 +406,4 @@ impl Drop for Telegram {
             serving.abort();
         }
     }
-}
-
-const METHODS: [&str; 13] = [
-    "getMe",
-    "getUpdates",
-    "sendMessage",
-    "sendPhoto",
-    "editMessageText",
-    "editMessageCaption",
-    "editMessageMedia",
-    "editMessageReplyMarkup",
-    "answerCallbackQuery",
-    "deleteMessage",
-    "deleteWebhook",
-    "setMyCommands",
-    "sendChatAction",
-];
-const LUXURY: [&str; 4] = ["deleteMessage", "deleteWebhook", "setMyCommands", "sendChatAction"];
-
-fn done(result: Value) -> (u16, String) {
-    (200, json!({"ok": true, "result": result}).to_string())
-}
-
-fn bad(description: &str) -> (u16, String) {
-    (400, json!({"ok": false, "error_code": 400, "description": description}).to_string())
-}
-
-/// A file that came along: under the field's own name, or under the one that the field attaches.
-fn file_of(request: &Request, field: &str, named: Option<&str>) -> Option<Vec<u8>> {
-    let attached = named.and_then(|name| name.strip_prefix("attach://"));
-    request.files.get(attached.unwrap_or(field)).cloned()
-}
-
-fn buttons_of(request: &Request) -> Vec<(String, String)> {
-    let markup = request.object("reply_markup").unwrap_or_default();
-    let rows = markup["inline_keyboard"].as_array().cloned().unwrap_or_default();
-    let buttons = rows.iter().filter_map(Value::as_array).flatten();
-    let text = |button: &Value, field: &str| button[field].as_str().unwrap_or_default().to_owned();
-    buttons.map(|button| (text(button, "text"), text(button, "callback_data"))).collect()
 }

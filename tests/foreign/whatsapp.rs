@@ -1,7 +1,7 @@
 //! A WhatsApp server that somebody else might have written: it speaks the protocol, routes what it cannot read, and answers
 //! what it knows. Its people are real clients; each number has one device.
 use super::noise::{Identity, Resume, Wire};
-use super::stanza::{attr, below, bytes, children, node, refusal, result, user};
+use super::stanza::{attr, below, bytes, children, node, user};
 use super::until;
 use anyhow::Context as _;
 use base64::Engine as _;
@@ -81,22 +81,22 @@ impl Default for Habits {
 
 /// A number with its one device.
 #[derive(Default)]
-struct Line {
+pub(super) struct Line {
     online: Option<mpsc::Sender<Node>>,
-    bundle: Vec<Node>,
-    keys: Vec<Node>,
+    pub(super) bundle: Vec<Node>,
+    pub(super) keys: Vec<Node>,
     /// Delivered and not confirmed yet, or not delivered at all.
     due: Vec<Node>,
     logins: usize,
-    removed: bool,
+    pub(super) removed: bool,
 }
 
 #[derive(Default)]
-struct State {
-    lines: HashMap<String, Line>,
+pub(super) struct State {
+    pub(super) lines: HashMap<String, Line>,
     /// Clients that show a QR, by their identity.
     linking: HashMap<Vec<u8>, mpsc::Sender<Node>>,
-    asked: Vec<String>,
+    pub(super) asked: Vec<String>,
 }
 
 pub struct WhatsApp {
@@ -173,6 +173,13 @@ impl WhatsApp {
         self.state().asked.clone()
     }
 
+    /// Hangs up on everybody who shows a QR.
+    pub fn interrupts_linking(&self) {
+        for (_, client) in self.state().linking.drain() {
+            client.try_send(node("stream:error", &[("code", "515")], vec![])).unwrap();
+        }
+    }
+
     /// A phone scans what a QR picture says.
     pub async fn scan(&self, qr: &str, number: &str) {
         let fields: Vec<&str> = qr.rsplit('#').next().unwrap().split(',').collect();
@@ -222,7 +229,7 @@ impl WhatsApp {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
@@ -240,7 +247,8 @@ impl WhatsApp {
             let user = client.username.context("a login without number")?.to_string();
             if self.state().lines.get(&user).is_some_and(|line| line.removed) {
                 wire.say(&node("failure", &[("reason", "401")], vec![])).await?;
-                return Ok(wire.close().await);
+                wire.close().await;
+                return Ok(());
             }
             self.welcome(&mut wire, &user, &mailbox).await?;
             number = Some(user);
@@ -287,6 +295,9 @@ impl WhatsApp {
                 letter = letters.recv() => match letter {
                     Some(letter) => {
                         wire.say(&letter).await?;
+                        if letter.tag == "stream:error" {
+                            return Ok(());
+                        }
                         continue;
                     }
                     None => return Ok(()),
@@ -386,83 +397,8 @@ impl WhatsApp {
         }
     }
 
-    fn number_of(&self, user: &str) -> String {
+    pub(super) fn number_of(&self, user: &str) -> String {
         user.strip_prefix("99").filter(|_| self.habits.lids).unwrap_or(user).to_owned()
-    }
-
-    fn answer(&self, asked: &Node, me: Option<&str>) -> Option<Node> {
-        let inside = children(asked);
-        let what = inside.first().map(|child| child.tag.to_string()).unwrap_or_default();
-        let (space, kind) = (attr(asked, "xmlns"), attr(asked, "type"));
-        self.state().asked.push(format!("{space}/{kind}/{what}"));
-        match (&*space, &*kind, &*what) {
-            ("encrypt", "get", "digest") => match self.habits.digest {
-                Some(code) => Some(refusal(asked, code)),
-                None => Some(result(asked, vec![])),
-            },
-            ("encrypt", "set", _) => {
-                let mut state = self.state();
-                let line = state.lines.entry(me?.to_owned()).or_default();
-                line.keys = below(asked, "list");
-                line.bundle = inside.into_iter().filter(|child| child.tag != "list").collect();
-                Some(result(asked, vec![]))
-            }
-            ("encrypt", "get", "key") => Some(result(asked, vec![node("list", &[], self.bundles(asked))])),
-            ("usync", ..) => Some(result(asked, vec![self.devices(asked)?])),
-            ("w:sync:app:state", ..) => {
-                let named = |c: &Node| {
-                    node("collection", &[("name", &attr(c, "name")), ("version", "0"), ("type", "result")], vec![])
-                };
-                let collections = below(asked, "sync").iter().map(named).collect();
-                Some(result(asked, vec![node("sync", &[], collections)]))
-            }
-            ("md", "set", "remove-companion-device") => {
-                self.state().lines.entry(me?.to_owned()).or_default().removed = true;
-                Some(result(asked, vec![]))
-            }
-            ("privacy", "get", _) => Some(result(asked, vec![node("privacy", &[], vec![])])),
-            ("blocklist", "get", _) => Some(result(asked, vec![node("list", &[], vec![])])),
-            ("abt", ..) => {
-                let attrs = [("protocol", "1"), ("hash", "x"), ("refresh", "86400")];
-                Some(result(asked, vec![node("props", &attrs, vec![])]))
-            }
-            // What a login cannot do without.
-            ("w:p" | "passive", ..) => Some(result(asked, vec![])),
-            _ => match self.habits.unknown {
-                Unknown::Empty => Some(result(asked, vec![])),
-                Unknown::Refused => Some(refusal(asked, "501")),
-                Unknown::Ignored => None,
-            },
-        }
-    }
-
-    /// The keys to write to people with, one of the many being used up.
-    fn bundles(&self, asked: &Node) -> Vec<Node> {
-        let mut state = self.state();
-        let mut found = Vec::new();
-        for wanted in below(asked, "key") {
-            let jid = attr(&wanted, "jid");
-            if let Some(line) = state.lines.get_mut(&self.number_of(&user(&jid))) {
-                let keys = line.bundle.iter().cloned().chain(line.keys.pop()).collect();
-                found.push(node("user", &[("jid", &jid)], keys));
-            }
-        }
-        found
-    }
-
-    fn devices(&self, asked: &Node) -> Option<Node> {
-        let asked = asked.get_optional_child("usync")?;
-        let people = below(asked, "list").into_iter().map(|person| {
-            let device = node("device", &[("id", "0")], vec![]);
-            let devices = node("devices", &[], vec![node("device-list", &[], vec![device])]);
-            let jid = attr(&person, "jid");
-            let lid = node("lid", &[("val", &format!("{}@lid", lid_of(&user(&jid))))], vec![]);
-            let more = self.habits.lids.then_some(lid);
-            node("user", &[("jid", &jid)], [devices].into_iter().chain(more).collect())
-        });
-        let list = node("list", &[], people.collect());
-        let (sid, mode) = (attr(asked, "sid"), attr(asked, "mode"));
-        Some(node("usync", &[("sid", &sid), ("mode", &mode), ("last", "true"), ("index", "0")], vec![list]))
     }
 }
 
@@ -474,7 +410,7 @@ impl Drop for WhatsApp {
     }
 }
 
-fn lid_of(number: &str) -> String {
+pub(super) fn lid_of(number: &str) -> String {
     format!("99{number}")
 }
 
