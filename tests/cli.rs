@@ -129,8 +129,8 @@ fn a_wrong_command_line_is_2_and_a_wrong_configuration_78() {
     ended(&place.sekat(&["run", "--token", "x"]), 2);
     for command in [&["run"][..], &["key", "rotate"], &["doctor"]] {
         let said = ended(&place.sekat(command), 78);
-        assert!(said.contains("sekat.toml:4: unknown section [sesion]; did you mean [session]?"), "{said}");
-        assert!(said.contains("sekat.toml:5: log.level: expects"), "{said}");
+        assert!(said.contains("sekat.toml:5: unknown section [sesion]; did you mean [session]?"), "{said}");
+        assert!(said.contains("sekat.toml:6: log.level: expects"), "{said}");
     }
     ended(&place.sekat(&["run", "--config", "gone.toml"]), 78);
     let typo = place.command(&["run", "-c", "/dev/null"]).env("SEKAT_TELEGRAM__TOKN", TOKEN).output().unwrap();

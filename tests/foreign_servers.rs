@@ -251,6 +251,26 @@ async fn a_server_that_cannot_change_pictures_gets_new_ones() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn new_references_change_the_picture_in_its_place() {
+    let telegram = Telegram::start(TelegramHabits::default()).await.unwrap();
+    let whatsapp = WhatsApp::start(WhatsAppHabits::default()).await.unwrap();
+    let mut daemon = Daemon::started(&telegram.url(), &whatsapp.url(), TOKEN, &[ANA]).await;
+    let mut ana = Person::new(&telegram, ANA);
+    let first = ana.asks_for_qr().await;
+    assert!(first.contains("first-0"));
+    whatsapp.renews_references();
+    let renewed = until("the new picture", async || {
+        let pictures: Vec<_> = ana.chat().into_iter().filter_map(|m| m.photo).collect();
+        assert_eq!(pictures.len(), 1);
+        scan(&pictures[0]).ok().filter(|qr| qr.contains("renewed-0"))
+    })
+    .await;
+    whatsapp.scan(&renewed, ANAS).await;
+    ana.reads("has confirmed").await;
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_telegram_in_trouble_is_waited_for() {
     let telegram = Telegram::later(TelegramHabits { close: true, ..TelegramHabits::default() }).await.unwrap();
     let mut daemon = Daemon::started(&telegram.url(), "ws://127.0.0.1:9/", TOKEN, &[ANA]).await;
@@ -277,6 +297,7 @@ async fn a_telegram_in_trouble_is_waited_for() {
         until("an answer", async || (ana.saying("How it works").len() > before).then_some(())).await;
         assert_eq!(ana.saying("How it works").len(), before + 1, "nothing was sent twice");
     }
+    telegram.fault("getUpdates", Fault::Cuts);
     // Taken, and not said so: it may come twice, and says that it may.
     telegram.fault("sendMessage", Fault::Cuts);
     let before = ana.saying("How it works").len();

@@ -161,6 +161,7 @@ impl Poller {
         if std::mem::replace(&mut self.webhook_ended, true) {
             return false;
         }
+        self.stats.failures.fetch_add(1, Ordering::Relaxed);
         tokio::select! {
             ended = self.api.delete_webhook() => ended.is_ok(),
             () = cancel.cancelled() => false,

@@ -180,6 +180,13 @@ impl WhatsApp {
         }
     }
 
+    /// Gives everybody who shows a QR something new to show.
+    pub fn renews_references(&self) {
+        for client in self.state().linking.values() {
+            client.try_send(order("link-2", vec![references("renewed", self.habits.refs)])).unwrap();
+        }
+    }
+
     /// A phone scans what a QR picture says.
     pub async fn scan(&self, qr: &str, number: &str) {
         let fields: Vec<&str> = qr.rsplit('#').next().unwrap().split(',').collect();
@@ -241,8 +248,7 @@ impl WhatsApp {
         if let Some(device) = client.device_pairing_data.into_option() {
             let identity = device.e_ident.context("a device without identity")?.to_vec();
             self.state().linking.insert(identity, mailbox.clone());
-            let refs = (0..self.habits.refs).map(|n| bytes("ref", format!("foreign-ref-{n}"))).collect();
-            wire.say(&order("link-1", vec![node("pair-device", &[], refs)])).await?;
+            wire.say(&order("link-1", vec![references("first", self.habits.refs)])).await?;
         } else {
             let user = client.username.context("a login without number")?.to_string();
             if self.state().lines.get(&user).is_some_and(|line| line.removed) {
@@ -412,6 +418,11 @@ impl Drop for WhatsApp {
 
 pub(super) fn lid_of(number: &str) -> String {
     format!("99{number}")
+}
+
+/// What QR pictures are made of, one after the other.
+fn references(name: &str, count: usize) -> Node {
+    node("pair-device", &[], (0..count).map(|n| bytes("ref", format!("{name}-{n}"))).collect())
 }
 
 fn order(id: &str, inside: Vec<Node>) -> Node {
