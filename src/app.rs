@@ -3,10 +3,11 @@
 //! The only place that names them all. It holds no logic but the order of coming up and going down.
 
 use crate::config::{AccessMode, Config};
-use crate::domain::TelegramId;
+use crate::domain::{Clock, TelegramId};
 use crate::flows::{COMMANDS, Rules};
 use crate::lifecycle::Lifecycle;
 use crate::limits::{Backoff, Budget, BudgetConfig};
+use crate::session::{FileStore, MemoryStore, SessionStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
 use crate::store::{Claims, DbThreads, Directory, RawKey, Spool, Vaults};
 use crate::telegram::{Api, ApiConfig, ApiError, PollConfig, Poller, Reader, Sender, dispatcher, listener};
@@ -43,7 +44,8 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     let tasks = lifecycle.shutdown.tracker.clone();
     let api = telegram(config)?;
     let reader = Reader::default();
-    let shared = shared(config, lifecycle, threads, &api, &reader)?;
+    let sessions = sessions(config).await?;
+    let shared = shared(config, lifecycle, threads, &api, &reader, &sessions)?;
     let (spool, claims, directory) = (shared.spool.clone(), shared.claims.clone(), shared.directory.clone());
     let users = UserDataStore::new(Arc::new(shared));
     watch(lifecycle, &stop);
@@ -57,6 +59,8 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     tasks.spawn(dispatcher::run(api, committed, route, stop.clone()));
     tasks.spawn(poller.run(stop.clone()));
     tasks.spawn(users.clone().sweep());
+    tasks.spawn(users.clone().close_databases());
+    tasks.spawn(users.clone().write_sessions());
     lifecycle.ready();
     info!(event = "ready", "ready");
 
@@ -64,6 +68,10 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     users.close().await;
     let ended = lifecycle.stop(config.whatsapp.shutdown_timeout).await;
     drop(users);
+    if let Err(e) = sessions.close().await {
+        // They are projections: the next start makes them anew from the vaults.
+        warn!(error.code = e.code(), "not every session could be written");
+    }
     spool.close().await.context("close the spool")?;
     claims.close().await.context("close the claims")?;
     directory.close().await.context("close the directory")?;
@@ -107,6 +115,7 @@ fn shared(
     threads: &DbThreads,
     api: &Api,
     reader: &Reader,
+    sessions: &Arc<dyn SessionStore>,
 ) -> anyhow::Result<Shared> {
     let data = &config.data.dir;
     let source = KeySource::from_env(config.keys.master_key_file.clone());
@@ -136,6 +145,7 @@ fn shared(
         }),
         access: access(config),
         settings: settings(config)?,
+        sessions: UserSessions::new(Arc::clone(sessions), config.session.ttl),
         sessions_dir: config.sessions.dir.clone(),
         stop: lifecycle.shutdown.graceful.clone(),
         tasks: lifecycle.shutdown.tracker.clone(),
@@ -143,11 +153,23 @@ fn shared(
     })
 }
 
+/// Where sessions are kept. What a start finds there is put right before anybody asks for it.
+async fn sessions(config: &Config) -> anyhow::Result<Arc<dyn SessionStore>> {
+    if !config.sessions.enabled {
+        return Ok(Arc::new(MemoryStore::new(Clock::system())));
+    }
+    let opened = FileStore::open(config.sessions.dir.clone(), Clock::system()).await;
+    let (store, _) = opened.context("open the session files")?;
+    Ok(Arc::new(store))
+}
+
 fn settings(config: &Config) -> anyhow::Result<Settings> {
     Ok(Settings {
         rules: Rules {
             max_numbers: usize::try_from(config.whatsapp.max_numbers)?,
             qr_per_hour: usize::try_from(config.whatsapp.qr_per_hour)?,
+            session_ttl: config.session.ttl,
+            idle_close: config.store.idle_close,
         },
         send_timeout: config.whatsapp.send_timeout,
         close_timeout: config.whatsapp.close_timeout,
@@ -155,6 +177,8 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         logout_timeout: config.whatsapp.close_timeout,
         reconnect_stagger: config.whatsapp.reconnect_stagger,
         idle_close: config.store.idle_close,
+        session_ttl: config.session.ttl,
+        sweep: config.session.sweep,
     })
 }
 

@@ -223,7 +223,7 @@ async fn accounts_and_conversation_survive_a_reopening() {
     let (list, conversation) = again.db().read(|db| Ok((accounts::list(db)?, flags::conversation(db)?))).await.unwrap();
     assert_eq!((list.len(), list[0].id, list[0].state), (1, id, AccountState::Failed));
     assert_eq!((list[0].reason, list[0].phone.clone()), (Some(Reason::Banned), Some(phone)));
-    assert_eq!(conversation, Conversation::LinkNumber);
+    assert_eq!(conversation, (Conversation::LinkNumber, Some(NOW)));
 }
 
 #[tokio::test]

@@ -61,6 +61,19 @@ fn screens() {
     .iter()
     .map(words::account_line)
     .collect();
+    let minutes = |n: u64| Duration::from_secs(60 * n);
+    let mut awake =
+        vec![words::awake_conversation(Conversation::Idle, minutes(5)), words::awake_databases(1, minutes(1))];
+    for (state, client) in [
+        (AccountState::Connected, Some(true)),
+        (AccountState::Disconnected, Some(false)),
+        (AccountState::Disconnected, None),
+        (AccountState::Failed, None),
+        (AccountState::QrScanning, None),
+        (AccountState::LoggingOut, Some(true)),
+    ] {
+        awake.push(words::awake_number(&account(state, None), client));
+    }
     let screens = page(&[
         ("welcome", words::welcome()),
         ("home", words::home(&lines)),
@@ -79,7 +92,11 @@ fn screens() {
         ("paired", words::paired(&phone)),
         ("linked", words::linked(&ana)),
         ("numbers", words::numbers(&lines)),
-        ("status", words::status(&lines, 3, 10, Conversation::LinkNumber)),
+        ("status", words::with_awake(words::status(&lines, 3, 10), &awake)),
+        ("waiting for a number", words::awake_conversation(Conversation::LinkNumber, minutes(5))),
+        ("waiting for the word", words::awake_conversation(Conversation::EraseConfirm, Duration::from_secs(90))),
+        ("parked: link", words::parked_link()),
+        ("parked: erase", words::parked_erase()),
         ("ask logout", words::ask_logout(&ana)),
         ("logged out", words::logged_out(&ana, true)),
         ("logged out, WhatsApp away", words::logged_out(&ana, false)),

@@ -78,6 +78,7 @@ keys! {
     "access.allow" => access.allow, "Telegram ids that may use it";
     "access.owner" => access.owner, "the operator's Telegram id";
     "data.dir" => data.dir, "folder of the vaults";
+    "sessions.enabled" => sessions.enabled, "keep sessions in files, for restarts and operators";
     "sessions.dir" => sessions.dir, "folder of the session files";
     "keys.master_key_file" => keys.master_key_file, "file that holds the master key";
     "whatsapp.close_timeout" => whatsapp.close_timeout, "how long one number may take to disconnect";
@@ -90,8 +91,8 @@ keys! {
     "whatsapp.web.version" => whatsapp.web.version, "client version to claim";
     "store.threads" => store.threads, "threads for database work";
     "store.idle_close" => store.idle_close, "an unused database is closed after this";
-    "session.ttl" => session.ttl, "an idle conversation is parked after this (not obeyed yet)";
-    "session.sweep" => session.sweep, "how often idle ones are looked for (not obeyed yet)";
+    "session.ttl" => session.ttl, "an idle conversation is parked after this";
+    "session.sweep" => session.sweep, "how often idle ones are looked for";
     "limits.disk_reserve" => limits.disk_reserve, "doctor warns when less is free";
     "log.format" => log.format, "form of the log";
     "log.level" => log.level, "least important line written";

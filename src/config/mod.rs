@@ -95,6 +95,8 @@ pub struct Data {
 /// `[sessions]`
 #[derive(Debug, Clone)]
 pub struct Sessions {
+    /// Whether sessions are kept in files too, and not in memory alone.
+    pub enabled: bool,
     /// The folder of the session files.
     pub dir: PathBuf,
 }
@@ -191,7 +193,7 @@ impl Default for Data {
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { dir: PathBuf::from("sessions") }
+        Self { enabled: true, dir: PathBuf::from("sessions") }
     }
 }
 

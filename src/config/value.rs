@@ -65,6 +65,19 @@ impl Field for Secret {
     }
 }
 
+impl Field for bool {
+    const EXPECTS: &'static str = "true or false";
+    fn from_text(text: &str) -> Option<Self> {
+        text.trim().parse().ok()
+    }
+    fn from_toml(value: &DeValue<'_>) -> Option<Self> {
+        value.as_bool()
+    }
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
 impl Field for u32 {
     const EXPECTS: &'static str = "a whole number, 0 or more";
     fn from_text(text: &str) -> Option<Self> {

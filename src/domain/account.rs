@@ -43,6 +43,11 @@ impl AccountState {
         self.is_linked() || self == Self::QrScanning
     }
 
+    /// Whether it keeps its owner's world awake: a client runs for it, or something of it is to be finished.
+    pub fn needs_care(self) -> bool {
+        self.counts() || self == Self::LoggingOut
+    }
+
     /// The stable word for it.
     pub fn code(self) -> &'static str {
         match self {

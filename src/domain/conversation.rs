@@ -13,3 +13,14 @@ pub enum Conversation {
     /// Asked to type the word that confirms erasing.
     EraseConfirm,
 }
+
+impl Conversation {
+    /// The stable names of the flow and of its step that waits for an answer; `None` when nothing waits.
+    pub fn names(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Idle => None,
+            Self::LinkNumber => Some(("link", "number")),
+            Self::EraseConfirm => Some(("erase", "confirm")),
+        }
+    }
+}

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod conversation;
 pub mod effect;
 pub mod event;
+pub mod expiry;
 pub mod ids;
 pub mod input;
 pub mod message;
@@ -15,7 +16,7 @@ pub mod text;
 
 pub use account::{Account, AccountState, LoginMethod, Reason};
 pub use action::Action;
-pub use clock::Timestamp;
+pub use clock::{Clock, Timestamp};
 pub use conversation::Conversation;
 pub use effect::{Body, Button, Class, Effect, Outgoing};
 pub use event::{ClientEvent, LoginStep};

@@ -7,6 +7,7 @@ pub mod chat;
 pub mod erase;
 pub mod link;
 pub mod numbers;
+pub mod park;
 pub mod welcome;
 pub mod words;
 
@@ -16,6 +17,7 @@ use crate::domain::{
     RichText, Timestamp,
 };
 use crate::store::UserContext;
+use std::time::Duration;
 
 /// What a step may use besides the person's state.
 #[derive(Clone)]
@@ -26,6 +28,17 @@ pub struct Env {
     pub message_id: String,
     /// The settings that flows obey.
     pub rules: Rules,
+    /// What of the person's is awake.
+    pub awake: Awake,
+}
+
+/// What of a person's is awake besides the database that a step works on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Awake {
+    /// The numbers that have a client, and whether it is online.
+    pub clients: Vec<(AccountId, bool)>,
+    /// The numbers whose keys are open.
+    pub keys: Vec<AccountId>,
 }
 
 /// Settings that flows obey.
@@ -35,6 +48,10 @@ pub struct Rules {
     pub max_numbers: usize,
     /// How many QR linkings a person may begin within an hour.
     pub qr_per_hour: usize,
+    /// How long a question waits for its answer.
+    pub session_ttl: Duration,
+    /// After this a database that nobody uses is closed.
+    pub idle_close: Duration,
 }
 
 /// A change of an account's record.
@@ -102,6 +119,19 @@ impl Step {
         self
     }
 
+    /// Does this first, and then that; where both move the same, that counts.
+    #[must_use]
+    pub fn before(mut self, that: Step) -> Self {
+        self.accounts.extend(that.accounts);
+        self.effects.extend(that.effects);
+        Step {
+            conversation: that.conversation.or(self.conversation),
+            blocked: that.blocked.or(self.blocked),
+            accounts: self.accounts,
+            effects: self.effects,
+        }
+    }
+
     /// Changes an account's state too.
     #[must_use]
     pub fn account(mut self, account: AccountId, state: AccountState, reason: Option<Reason>) -> Self {
@@ -127,14 +157,16 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ("help", "How it works"),
 ];
 
-/// One step: what the person did, and what follows from it.
-pub fn step(user: &UserContext, input: &Input, env: &Env) -> Step {
+/// One step: what the person did, and what follows from it. A question that has waited too long does not count any more,
+/// whoever notices it first.
+pub fn step(user: &mut UserContext, input: &Input, env: &Env) -> Step {
+    let parked = if park::is_overdue(user, env) { park::question(user) } else { Step::default() };
     let mut step = answer(user, input, env);
     // Who can do something here has not blocked the bot, whatever was heard before.
     if user.blocked() && !matches!(input, Input::Blocked) {
         step.blocked = Some(false);
     }
-    step
+    parked.before(step)
 }
 
 fn answer(user: &UserContext, input: &Input, env: &Env) -> Step {

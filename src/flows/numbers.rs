@@ -38,7 +38,15 @@ fn buttons(account: &Account) -> Option<Vec<Button>> {
 /// What is connected and what is under way.
 pub fn status(user: &UserContext, env: &Env) -> Step {
     let used = user.accounts().iter().filter(|a| a.state.counts()).count();
-    Step::default().say(words::status(&lines(user), used, env.rules.max_numbers, user.conversation()))
+    let numbers = words::status(&lines(user), used, env.rules.max_numbers);
+    let conversation = words::awake_conversation(user.conversation(), env.rules.session_ttl);
+    let databases = words::awake_databases(env.awake.keys.len(), env.rules.idle_close);
+    let clients = user.accounts().iter().map(|account| {
+        let client = env.awake.clients.iter().find(|(id, _)| *id == account.id).map(|(_, online)| *online);
+        words::awake_number(account, client)
+    });
+    let awake: Vec<RichText> = [conversation, databases].into_iter().chain(clients).collect();
+    Step::default().say(words::with_awake(numbers, &awake))
 }
 
 /// Connects a number again.

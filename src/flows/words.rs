@@ -1,12 +1,12 @@
 //! Every text that a person reads, in one place. Builders are pure; what they show was given to them.
+mod awake;
 mod states;
 
+pub use awake::{awake_conversation, awake_databases, awake_number, parked_erase, parked_link, with_awake};
 pub use states::{account_line, account_name, outcome, reason_words};
 
 use crate::domain::phone::PhoneError;
-use crate::domain::{
-    Account, Content, Conversation, InboundMessage, LoginMethod, PhoneNumber, Reason, RichText, Timestamp,
-};
+use crate::domain::{Account, Content, InboundMessage, LoginMethod, PhoneNumber, Reason, RichText, Timestamp};
 use states::utc;
 use std::time::Duration;
 
@@ -245,14 +245,9 @@ pub fn numbers(list: &[RichText]) -> RichText {
 }
 
 /// What is going on.
-pub fn status(list: &[RichText], used: usize, allowed: usize, conversation: Conversation) -> RichText {
+pub fn status(list: &[RichText], used: usize, allowed: usize) -> RichText {
     let text = RichText::default().bold("Status").push(&format!("\nNumbers: {used} of {allowed}"));
-    let text = lines(text, list);
-    match conversation {
-        Conversation::Idle => text,
-        Conversation::LinkNumber => text.push("\n\nI am waiting for the number to link. /cancel stops."),
-        Conversation::EraseConfirm => text.push("\n\nI am waiting for you to confirm erasing. /cancel stops."),
-    }
+    lines(text, list)
 }
 
 /// Which number to log out.

@@ -26,6 +26,8 @@ pub struct StageConfig {
     pub telegram_limits: bool,
     /// Where WhatsApp says that media lies; empty: where nobody listens.
     pub media_hosts: Vec<String>,
+    /// Whether sessions are kept in files.
+    pub session_files: bool,
     /// More lines for `sekat.toml`, in whole sections not named elsewhere.
     pub more: String,
     /// The level of the daemon's log.
@@ -41,6 +43,7 @@ impl StageConfig {
             allow: allow.to_vec(),
             telegram_limits: false,
             media_hosts: Vec::new(),
+            session_files: true,
             more: String::new(),
             log_level: "info",
         }
@@ -120,10 +123,11 @@ impl Stage {
         private(&folder.join("token"))?;
         let text = format!(
             "[telegram]\napi_url = \"{}\"\ntoken_file = \"{}\"\n{rates}\n[access]\nallow = [{allow}]\n\n[data]\ndir = \"{}\"\n\n\
-             [sessions]\ndir = \"{}\"\n\n[whatsapp.web]\nendpoint = \"{}\"\n\n[log]\nlevel = \"{}\"\n\n{}",
+             [sessions]\nenabled = {}\ndir = \"{}\"\n\n[whatsapp.web]\nendpoint = \"{}\"\n\n[log]\nlevel = \"{}\"\n\n{}",
             self.telegram.api_url(),
             folder.join("token").display(),
             folder.join("data").display(),
+            self.config.session_files,
             folder.join("sessions").display(),
             self.whatsapp.ws_url(),
             self.config.log_level,

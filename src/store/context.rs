@@ -28,6 +28,7 @@ pub struct UserContext {
     chat: ChatId,
     accounts: Vec<Account>,
     conversation: Conversation,
+    waits_since: Option<Timestamp>,
     blocked: bool,
     qr_shown: Vec<Timestamp>,
     reply: Option<(Origin, String)>,
@@ -35,19 +36,21 @@ pub struct UserContext {
     send: Option<sends::Send>,
 }
 
-/// Reads the context of a step.
+/// Reads the context of a step; without an input, of one that the person did not ask for.
 pub(in crate::store) fn load(
     tx: &Tx<'_>,
     chat: ChatId,
     key: &SealKey,
-    input: &Input,
+    input: Option<&Input>,
     now: Timestamp,
 ) -> Result<UserContext> {
+    let (conversation, changed_at) = flags::conversation(tx)?;
     let window = i64::try_from(QR_WINDOW.as_millis()).unwrap_or(0);
     let mut context = UserContext {
         chat,
         accounts: accounts::list(tx)?,
-        conversation: flags::conversation(tx)?,
+        conversation,
+        waits_since: changed_at.filter(|_| conversation != Conversation::Idle),
         blocked: flags::blocked(tx)?,
         qr_shown: accounts::qr_since(tx, Timestamp(now.0 - window))?,
         reply: None,
@@ -55,10 +58,10 @@ pub(in crate::store) fn load(
         send: None,
     };
     match input {
-        Input::Text { reply_to: Some(message), .. } => {
+        Some(Input::Text { reply_to: Some(message), .. }) => {
             context.reply = reply(tx, chat, *message)?;
         }
-        Input::Press { data, .. } => {
+        Some(Input::Press { data, .. }) => {
             context.pressed = tokens::verify(key, data);
             if let Some(Action::Resend(id) | Action::Forget(id)) = context.pressed {
                 context.send = sends::get(tx, id)?;
@@ -92,6 +95,15 @@ impl UserContext {
     /// Where their conversation stands.
     pub fn conversation(&self) -> Conversation {
         self.conversation
+    }
+    /// Since when the conversation waits for an answer: when the person last did something. `None` when it does not.
+    pub fn waits_since(&self) -> Option<Timestamp> {
+        self.waits_since
+    }
+    /// The conversation's question does not count any more.
+    pub fn drop_question(&mut self) {
+        self.conversation = Conversation::Idle;
+        self.waits_since = None;
     }
     /// Whether they have blocked the bot.
     pub fn blocked(&self) -> bool {

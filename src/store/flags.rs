@@ -5,14 +5,15 @@ use super::rows::{from_json, json};
 use crate::domain::{Conversation, Timestamp, UpdateId};
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// Where the conversation stands.
+/// Where the conversation stands, and when its person last had a part in it; no time before it first moved.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
-pub fn conversation(db: &Connection) -> Result<Conversation> {
-    let mut query = db.prepare_cached("SELECT state FROM conversation WHERE one = 1")?;
-    let state = query.query_row([], |r| from_json(&r.get::<_, String>(0)?)).optional()?;
-    Ok(state.unwrap_or_default())
+pub fn conversation(db: &Connection) -> Result<(Conversation, Option<Timestamp>)> {
+    let mut query = db.prepare_cached("SELECT state, changed_at FROM conversation WHERE one = 1")?;
+    let row =
+        query.query_row([], |r| Ok((from_json(&r.get::<_, String>(0)?)?, Some(Timestamp(r.get(1)?))))).optional()?;
+    Ok(row.unwrap_or_default())
 }
 
 /// Moves the conversation.
@@ -22,6 +23,15 @@ pub fn conversation(db: &Connection) -> Result<Conversation> {
 pub fn set_conversation(tx: &Tx<'_>, conversation: Conversation, now: Timestamp) -> Result<()> {
     tx.prepare_cached("INSERT OR REPLACE INTO conversation VALUES (1, ?1, ?2)")?
         .execute(params![json(&conversation)?, now.0])?;
+    Ok(())
+}
+
+/// Notes that the person is there while a question waits: it waits on from now.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn touch_conversation(tx: &Tx<'_>, now: Timestamp) -> Result<()> {
+    tx.prepare_cached("UPDATE conversation SET changed_at = ?1 WHERE one = 1")?.execute([now.0])?;
     Ok(())
 }
 

@@ -5,6 +5,8 @@
 //! Must not outlive a fence: once fenced, nothing opens the file through this handle (or its clones) again, so what
 //! comes late cannot bring a wiped file back.
 
+mod idle;
+
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -18,6 +20,7 @@ use super::error::{Result, StoreError};
 use super::migrate::{Migration, migrate};
 use super::sqlcipher::{self, RawKey};
 use super::threads::{DbThreads, Turn};
+pub use idle::OpenFiles;
 
 /// What a commit survives. Either survives `kill -9`: the log is in the kernel's hands then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +75,10 @@ struct Inner {
     uses: AtomicU64,
     /// Locked for a copy only.
     last_use: Mutex<Instant>,
+    /// Where it is noted as open, so that it is closed when nobody uses it any more.
+    watch: Option<OpenFiles>,
+    /// Whether it is noted there now.
+    watched: AtomicBool,
 }
 
 /// Counts a use from the moment it is asked for until its job ends, also when the asking future is dropped.
@@ -103,7 +110,7 @@ impl Inner {
     }
 
     /// Gives the connection to `work`, opening the file first where it is closed.
-    fn with_open<T>(&self, work: impl FnOnce(&mut Open) -> Result<T>) -> Result<T> {
+    fn with_open<T>(self: &Arc<Self>, work: impl FnOnce(&mut Open) -> Result<T>) -> Result<T> {
         // Poisoned by a panicking job: its transaction was rolled back while it unwound.
         let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_fence()?;
@@ -117,6 +124,9 @@ impl Inner {
             None => slot.insert(self.open_file()?),
         };
         self.is_open.store(true, Ordering::SeqCst);
+        if let Some(watch) = &self.watch {
+            watch.opened(self);
+        }
         let result = work(open);
         if result.as_ref().is_err_and(StoreError::spoils_connection) {
             *slot = None;
@@ -180,6 +190,18 @@ fn close_connection(open: Open) -> Result<()> {
     Ok(moved?)
 }
 
+/// Flushes the log. Where there is none, all that was in it was flushed with the file itself.
+fn sync_log(path: &Path) -> Result<()> {
+    let mut name = path.to_owned().into_os_string();
+    name.push("-wal");
+    match std::fs::File::open(name).and_then(|log| log.sync_data()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::io("flush the log of a database", error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Makes a deletion outlive a power failure.
 fn sync_folder(path: &Path) -> Result<()> {
     let Some(folder) = path.parent().filter(|folder| folder.is_dir()) else { return Ok(()) };
@@ -221,6 +243,29 @@ impl std::fmt::Debug for Handle {
 impl Handle {
     /// Takes what is needed to open the file, and does not touch it yet. There must be one handle per file.
     pub fn new(threads: DbThreads, turn: Turn, path: PathBuf, key: RawKey, migrations: &'static [Migration]) -> Handle {
+        Self::build(threads, turn, path, key, migrations, None)
+    }
+
+    /// The same, for a file that [`OpenFiles::close_idle`] closes when nobody uses it.
+    pub fn watched(
+        threads: DbThreads,
+        turn: Turn,
+        path: PathBuf,
+        key: RawKey,
+        migrations: &'static [Migration],
+        watch: OpenFiles,
+    ) -> Handle {
+        Self::build(threads, turn, path, key, migrations, Some(watch))
+    }
+
+    fn build(
+        threads: DbThreads,
+        turn: Turn,
+        path: PathBuf,
+        key: RawKey,
+        migrations: &'static [Migration],
+        watch: Option<OpenFiles>,
+    ) -> Handle {
         Handle(Arc::new(Inner {
             threads,
             turn,
@@ -233,6 +278,8 @@ impl Handle {
             in_flight: AtomicUsize::new(0),
             uses: AtomicU64::new(0),
             last_use: Mutex::new(Instant::now()),
+            watch,
+            watched: AtomicBool::new(false),
         }))
     }
 
@@ -270,6 +317,18 @@ impl Handle {
     async fn job<T: Send + 'static>(&self, work: impl FnOnce(&mut Open) -> Result<T> + Send + 'static) -> Result<T> {
         let used = Use::begin(&self.0)?;
         self.0.threads.run(self.0.turn, move || used.0.with_open(work)).await?
+    }
+
+    /// Puts every commit that was asked for earlier on the disk, also those with [`Durability::Normal`].
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    ///
+    /// # Cancellation
+    /// Once polled it happens even when the future is dropped.
+    pub async fn sync(&self) -> Result<()> {
+        let inner = Arc::clone(&self.0);
+        self.0.threads.run(self.0.turn, move || sync_log(&inner.path)).await?
     }
 
     /// Moves the log into the file and closes it, after what was asked for earlier. The next use opens it again.

@@ -3,8 +3,8 @@
 //! A vault is opened for one [`TelegramId`] and reaches nothing outside that person's folder.
 use super::context::{self, UserContext};
 use super::error::{Result, StoreError};
-use super::handle::{Durability, Handle, Tx};
-use super::keys::{DataKey, KeyError, MasterKey};
+use super::handle::{Durability, Handle, OpenFiles, Tx};
+use super::keys::{DataKey, KeyError, MasterKey, TEMP_MARK};
 use super::schema;
 use super::seal::SealKey;
 use super::sqlcipher::RawKey;
@@ -15,12 +15,16 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Whose turn work on all folders together takes.
+const SHARED: Turn = Turn { user: 0, lane: 3 };
+
 /// Where vaults lie, and what opens them.
 #[derive(Clone)]
 pub struct Vaults {
     threads: DbThreads,
     master: Arc<MasterKey>,
     root: PathBuf,
+    open: OpenFiles,
 }
 
 /// Why a vault cannot be used.
@@ -47,7 +51,12 @@ impl VaultError {
 impl Vaults {
     /// Vaults below `data_dir/users`.
     pub fn new(threads: DbThreads, master: MasterKey, data_dir: &Path) -> Self {
-        Vaults { threads, master: Arc::new(master), root: data_dir.join("users") }
+        Vaults { threads, master: Arc::new(master), root: data_dir.join("users"), open: OpenFiles::default() }
+    }
+
+    /// Every open database of every vault.
+    pub fn open_files(&self) -> &OpenFiles {
+        &self.open
     }
 
     /// The folder of a user, whether it exists or not.
@@ -60,11 +69,16 @@ impl Vaults {
         self.folder(user).join("key").exists()
     }
 
-    /// Everybody who has a folder, and how many entries there belong to nobody.
+    /// Everybody who has a folder, and what else lies between the folders.
     ///
     /// # Errors
-    /// When the folder of all users cannot be read.
-    pub fn list(&self) -> std::io::Result<(Vec<TelegramId>, Vec<PathBuf>)> {
+    /// [`StoreError::Io`] when the folder of all users cannot be read.
+    pub async fn list(&self) -> Result<(Vec<TelegramId>, Vec<PathBuf>)> {
+        let vaults = self.clone();
+        self.threads.run(SHARED, move || vaults.read_folders()).await?.map_err(|e| StoreError::io("list all users", e))
+    }
+
+    fn read_folders(&self) -> std::io::Result<(Vec<TelegramId>, Vec<PathBuf>)> {
         let (mut users, mut orphans) = (Vec::new(), Vec::new());
         let entries = match fs::read_dir(&self.root) {
             Ok(entries) => entries,
@@ -80,6 +94,16 @@ impl Vaults {
             }
         }
         Ok((users, orphans))
+    }
+
+    /// Removes what a crash left half-written in a user's folder, and the folder with it when there is nothing else in it.
+    /// Call it only while nobody works there. `true`: there was something.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn tidy(&self, folder: PathBuf) -> Result<bool> {
+        let tidied = self.threads.run(SHARED, move || remove_unfinished(&folder)).await?;
+        tidied.map_err(|e| StoreError::io("tidy a user's folder", e))
     }
 
     /// Unlocks the user's vault, and makes it when there is none. The database itself opens on first use.
@@ -112,6 +136,27 @@ impl Vaults {
     }
 }
 
+/// Deletes unfinished files; `true` when there was one. What is left empty goes too.
+fn remove_unfinished(folder: &Path) -> std::io::Result<bool> {
+    let (mut found, mut kept) = (false, false);
+    if !folder.is_dir() {
+        return Ok(false);
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().contains(TEMP_MARK)) && path.is_file() {
+            fs::remove_file(&path)?;
+            found = true;
+        } else {
+            kept = true;
+        }
+    }
+    if found && !kept {
+        fs::remove_dir(folder)?;
+    }
+    Ok(found)
+}
+
 /// A person, within one of their own transactions.
 pub struct Person<'a> {
     tx: &'a Tx<'a>,
@@ -125,7 +170,15 @@ impl Person<'_> {
     /// # Errors
     /// [`StoreError`].
     pub fn context(&self, input: &Input) -> Result<UserContext> {
-        context::load(self.tx, self.chat(), self.tokens(), input, self.now)
+        context::load(self.tx, self.chat(), self.tokens(), Some(input), self.now)
+    }
+
+    /// Their state, for a step that they did not ask for.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn unasked(&self) -> Result<UserContext> {
+        context::load(self.tx, self.chat(), self.tokens(), None, self.now)
     }
 
     /// Their private chat.
@@ -155,6 +208,7 @@ struct Inner {
     key: DataKey,
     tokens: SealKey,
     db: Handle,
+    open: OpenFiles,
 }
 
 impl Vault {
@@ -162,9 +216,10 @@ impl Vault {
         let folder = vaults.folder(user);
         let raw = RawKey::new(*key.derive("user.db"));
         let turn = Turn { user: user.0, lane: 0 };
-        let db = Handle::new(vaults.threads.clone(), turn, folder.join("user.db"), raw, schema::USER);
+        let (threads, open) = (vaults.threads.clone(), vaults.open.clone());
+        let db = Handle::watched(threads.clone(), turn, folder.join("user.db"), raw, schema::USER, open.clone());
         let tokens = key.seal_key("buttons");
-        Vault(Arc::new(Inner { user, folder, threads: vaults.threads.clone(), key, tokens, db }))
+        Vault(Arc::new(Inner { user, folder, threads, key, tokens, db, open }))
     }
 
     /// Whose it is.
@@ -196,8 +251,8 @@ impl Vault {
         self.0.db.tx(Durability::Normal, work).await
     }
 
-    /// One step: a transaction, on disk when it returns, whose work is given this person. The only way to a
-    /// [`UserContext`].
+    /// One step: a transaction, on disk when it returns, whose work is given this person. With
+    /// [`step_normal`](Self::step_normal) the only way to a [`UserContext`].
     ///
     /// # Errors
     /// [`StoreError`]. Cancellation: once polled it runs to its end.
@@ -210,6 +265,19 @@ impl Vault {
         self.tx(move |tx| work(tx, &Person { tx, vault: &vault.0, now })).await
     }
 
+    /// One step that a power failure may undo: what asked for it is kept elsewhere until [`Handle::sync`].
+    ///
+    /// # Errors
+    /// [`StoreError`]. Cancellation: once polled it runs to its end.
+    pub async fn step_normal<T: Send + 'static>(
+        &self,
+        now: Timestamp,
+        work: impl FnOnce(&Tx<'_>, &Person<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let vault = self.clone();
+        self.tx_normal(move |tx| work(tx, &Person { tx, vault: &vault.0, now })).await
+    }
+
     /// A handle on the key store of one number, for one start of its client. It has a lane of its own, so nothing of it
     /// waits for the worker's transactions.
     pub fn wa_handle(&self, account: AccountId) -> Handle {
@@ -217,6 +285,7 @@ impl Vault {
         let lane = u64::try_from(account.0).unwrap_or(0).saturating_add(1);
         let turn = Turn { user: self.0.user.0, lane };
         let path = self.0.folder.join(format!("wa-{account}.db"));
-        Handle::new(self.0.threads.clone(), turn, path, raw, super::wa::schema::MIGRATIONS)
+        let (threads, open) = (self.0.threads.clone(), self.0.open.clone());
+        Handle::watched(threads, turn, path, raw, super::wa::schema::MIGRATIONS, open)
     }
 }

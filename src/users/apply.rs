@@ -1,8 +1,9 @@
 //! From what a step wants to rows: the second half of a step's transaction.
 use crate::domain::effect::Origin;
 use crate::domain::text::MESSAGE_UNITS;
-use crate::domain::{AccountId, Body, Button, Class, Effect, LoginMethod, MessageId, Outgoing, RichText};
+use crate::domain::{AccountId, Body, Button, Class, Conversation, Effect, LoginMethod, MessageId, Outgoing, RichText};
 use crate::flows::{Step, chat, words};
+use crate::session::NumberState;
 use crate::store::sends::{NewSend, SendState};
 use crate::store::{Person, Result, Tx, accounts, flags, says, sends, shows, tokens};
 
@@ -23,6 +24,10 @@ pub struct Applied {
     pub blocked: Option<bool>,
     /// Everything is to be erased.
     pub erase: bool,
+    /// Where the conversation stands, when it moved.
+    pub conversation: Option<Conversation>,
+    /// The numbers, when one of them changed.
+    pub numbers: Option<Vec<NumberState>>,
 }
 
 impl Applied {
@@ -35,7 +40,17 @@ impl Applied {
         self.care |= other.care;
         self.erase |= other.erase;
         self.blocked = other.blocked.or(self.blocked);
+        self.conversation = other.conversation.or(self.conversation);
+        self.numbers = other.numbers.or(self.numbers.take());
     }
+}
+
+/// The person's numbers, as a session shows them.
+///
+/// # Errors
+/// [`StoreError`](crate::store::StoreError).
+pub fn numbers(tx: &Tx<'_>) -> Result<Vec<NumberState>> {
+    Ok(accounts::list(tx)?.iter().map(NumberState::from).collect())
 }
 
 /// Where rows are written, and under whose name.
@@ -54,7 +69,7 @@ impl Applier<'_> {
     /// # Errors
     /// [`StoreError`](crate::store::StoreError); then the transaction must not be committed.
     pub fn apply(&self, step: Step) -> Result<Applied> {
-        let mut applied = Applied { blocked: step.blocked, ..Applied::default() };
+        let mut applied = Applied { blocked: step.blocked, conversation: step.conversation, ..Applied::default() };
         if let Some(conversation) = step.conversation {
             flags::set_conversation(self.tx, conversation, self.person.now())?;
         }
@@ -72,6 +87,9 @@ impl Applier<'_> {
         let mut n = 0;
         for effect in step.effects {
             self.effect(effect, &mut n, &mut applied)?;
+        }
+        if applied.care {
+            applied.numbers = Some(numbers(self.tx)?);
         }
         Ok(applied)
     }

@@ -33,6 +33,7 @@ pub(super) async fn run(entry: Arc<UserEntry>) {
             }
             look(&entry, &vault).await
         };
+        let Some(inside) = entry.enter() else { return };
         let again = match look.await {
             Ok(()) => Duration::MAX,
             Err(e) => {
@@ -40,6 +41,8 @@ pub(super) async fn run(entry: Arc<UserEntry>) {
                 Duration::from_secs(5)
             }
         };
+        drop(inside);
+        entry.stir();
         tokio::select! {
             () = entry.stop.cancelled() => return,
             () = entry.care.notified() => {}
@@ -85,7 +88,7 @@ async fn look(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
             None => entry.slots.release(id),
             Some(need) => {
                 let task = Task { entry: Arc::clone(entry), vault: vault.clone(), id };
-                entry.shared.tasks.spawn(async move {
+                entry.spawn(async move {
                     task.meet(need, account).await;
                 });
             }
@@ -175,13 +178,14 @@ impl Task {
         entry.slots.insert(running);
         let sink = Arc::new(AccountSink { entry: Arc::clone(entry), account: id, generation });
         match entry.shared.provider.start(Start { account: id, generation, login, keys, sink }).await {
-            Ok(client) => {
-                entry.slots.started(id, generation, client);
-                if let Some(running) = entry.slots.get(id) {
+            Ok(client) => match entry.slots.started(id, generation, Arc::clone(&client)) {
+                Some(running) => {
                     let (entry, vault) = (Arc::clone(entry), self.vault.clone());
-                    self.entry.shared.tasks.spawn(async move { courier::run(entry, vault, running).await });
+                    self.entry.spawn(async move { courier::run(entry, vault, running).await });
                 }
-            }
+                // Taken away while it started: it would run on unseen.
+                None => drop(client.close(entry.shared.settings.close_timeout).await),
+            },
             Err(e) => {
                 error!(user.id = entry.id().0, account.id = id.0, error = ?e, "a client could not be started");
                 let reason = match e {
@@ -215,7 +219,7 @@ impl Task {
         let (id, now) = (self.id, Timestamp::now());
         // By the phone, or because the number is taken: that was told already, when it happened.
         let told = account.reason.is_some();
-        let applied = self
+        let mut applied = self
             .vault
             .step(now, move |tx, person| {
                 let mut step = Step::default().account(id, AccountState::Removed, account.reason);
@@ -228,6 +232,7 @@ impl Task {
                 Applier { tx, person, source: format!("out{id}") }.apply(step)
             })
             .await?;
+        self.entry.moved(&mut applied).await;
         if applied.talk {
             self.entry.talk.notify_one();
         }
@@ -318,9 +323,10 @@ async fn resume(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError>
             },
         };
         let now = Timestamp::now();
-        let applied = vault
+        let mut applied = vault
             .step(now, move |tx, person| Applier { tx, person, source: format!("r{}:{}", left.id, now.0) }.apply(step))
             .await?;
+        entry.moved(&mut applied).await;
         if applied.talk {
             entry.talk.notify_one();
         }

@@ -2,13 +2,17 @@
 //!
 //! Every task here works for one person. A task that panics is started again; the others do not notice, and neither does
 //! anybody else.
+use super::handover::Handover;
+use super::life::{Inside, Life};
+use super::looks::Looks;
 use super::news::{News, NewsQueue};
+use super::screen::Screen;
 use super::slots::Slots;
 use super::store::{Shared, UserDataStore};
 use super::{care, talker, worker};
-use crate::domain::{AccountId, ClientEvent, Generation, TelegramId};
+use crate::domain::{AccountId, ClientEvent, Generation, TelegramId, Timestamp};
 use crate::limits::Backoff;
-use crate::store::{Vault, VaultError};
+use crate::store::{StoreError, Vault, VaultError};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +20,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Notify, OnceCell};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tokio_util::task::TaskTracker;
+use tracing::error;
 
 /// One person's world.
 pub struct UserEntry {
@@ -24,6 +29,18 @@ pub struct UserEntry {
     /// What everybody shares.
     pub(super) shared: Arc<Shared>,
     vault: OnceCell<Vault>,
+    /// Whether it may still work.
+    pub(super) life: Life,
+    /// Every task of it.
+    pub(super) tasks: TaskTracker,
+    /// When it is looked at.
+    pub(super) looks: Arc<Looks>,
+    /// Whether a look is filed.
+    pub(super) filed: AtomicBool,
+    /// Whether the directory says that it is awake.
+    noted: AtomicBool,
+    /// The conversation.
+    pub(super) screen: Screen,
     /// Ends this entry's tasks: at shutdown, or when the person's world is erased.
     pub(super) stop: CancellationToken,
     /// Cancelled, that is set for good, once what was under way at the last death has been sorted out. Nothing is sent or
@@ -33,6 +50,8 @@ pub struct UserEntry {
     pub(super) work: Notify,
     /// Rows wait for Telegram.
     pub(super) talk: Notify,
+    /// What the worker leaves for an idle talker.
+    pub(super) handover: Handover,
     /// Accounts may not be as they should be.
     pub(super) care: Notify,
     /// News of the person's own clients.
@@ -49,16 +68,24 @@ pub struct UserEntry {
 const RESTART: Backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_secs(30) };
 
 impl UserEntry {
-    pub(super) fn new(id: TelegramId, shared: Arc<Shared>) -> Arc<Self> {
+    /// `noted`: whether the directory says already that it is awake.
+    pub(super) fn new(id: TelegramId, shared: Arc<Shared>, looks: Arc<Looks>, noted: bool) -> Arc<Self> {
         let stop = shared.stop.child_token();
         Arc::new(UserEntry {
             id,
             shared,
             vault: OnceCell::new(),
+            life: Life::default(),
+            tasks: TaskTracker::new(),
+            looks,
+            filed: AtomicBool::new(false),
+            noted: AtomicBool::new(noted),
+            screen: Screen::default(),
             stop,
             ready: CancellationToken::new(),
             work: Notify::new(),
             talk: Notify::new(),
+            handover: Handover::default(),
             care: Notify::new(),
             news: NewsQueue::default(),
             slots: Slots::default(),
@@ -88,7 +115,7 @@ impl UserEntry {
         F: Future<Output = ()> + Send + 'static,
     {
         let (id, stop) = (self.id, self.stop.clone());
-        self.shared.tasks.spawn(async move {
+        self.spawn(async move {
             let mut attempt = 0;
             while AssertUnwindSafe(make()).catch_unwind().await.is_err() {
                 error!(user.id = id.0, task, attempt, "a task panicked; it starts again");
@@ -102,15 +129,39 @@ impl UserEntry {
         });
     }
 
-    /// Rows of this person lie in the spool.
+    /// Runs a task of this entry; it is waited for when the entry closes, and when the daemon stops.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.shared.tasks.spawn(self.tasks.track_future(task));
+    }
+
+    /// Rows of this person lie in the spool. An entry that is going leaves them to the next one.
     pub(super) fn updates_arrived(&self) {
-        self.work.notify_one();
+        if self.life.knock() {
+            self.work.notify_one();
+        }
+    }
+
+    /// Goes inside to work. `None`: the entry is going.
+    pub(super) fn enter(&self) -> Option<Inside> {
+        self.life.enter()
     }
 
     /// Something happened to one of the person's clients.
     pub(super) fn tell(&self, account: AccountId, generation: Generation, event: ClientEvent) {
         self.news.push(News { account, generation, event });
-        self.work.notify_one();
+        // An entry goes only when none of its numbers needs a client: nothing that is told then counts any more.
+        if self.life.knock() {
+            self.work.notify_one();
+        }
+    }
+
+    /// Has the directory say that this person's world is awake. No step of theirs commits before.
+    pub(super) async fn note_awake(&self) -> Result<(), StoreError> {
+        if !self.noted.load(Ordering::SeqCst) {
+            self.shared.directory.wake(self.id, Timestamp::now()).await?;
+            self.noted.store(true, Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     /// The vault, opened by whoever needs it first; the others wait for that one opening.
@@ -123,16 +174,9 @@ impl UserEntry {
         self.vault.initialized()
     }
 
-    /// Closes every database of this person that nobody has used for `idle`; the next use opens it again.
-    pub(super) async fn close_idle(&self, idle: Duration) {
-        let keys =
-            self.slots.accounts().into_iter().filter_map(|id| self.slots.get(id)).map(|r| r.keys.handle().clone());
-        let own = self.vault.get().map(|vault| vault.db().clone());
-        for handle in own.into_iter().chain(keys) {
-            if let Err(e) = handle.close_if_idle(idle).await {
-                warn!(user.id = self.id.0, error.code = e.code(), "an idle database did not close cleanly");
-            }
-        }
+    /// The vault, if somebody has opened it.
+    pub(super) fn opened_vault(&self) -> Option<&Vault> {
+        self.vault.get()
     }
 
     /// The vault, once the worker has opened it and sorted out what was under way. `None` when the entry stops first.

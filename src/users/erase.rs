@@ -22,6 +22,8 @@ const RETRY: Backoff = Backoff { first: Duration::from_millis(500), cap: Duratio
 /// Erases the entry's person; `until`: the update that asked for it, the last that belongs to the old world. Runs in the worker's place, which works no more.
 pub(super) async fn begin(entry: &Arc<UserEntry>, users: &UserDataStore, until: UpdateId) {
     let shared = Arc::clone(&entry.shared);
+    // From here on nobody else works for this entry: no step, no message from WhatsApp, no start of a client.
+    entry.life.begin_anyway();
     let mut attempt = 0;
     let receipt = loop {
         match unlink(entry).await {
@@ -34,8 +36,8 @@ pub(super) async fn begin(entry: &Arc<UserEntry>, users: &UserDataStore, until: 
             }
         }
     };
-    // From here on nothing of this entry may write any more.
     entry.stop.cancel();
+    entry.leave_screen().await;
     while let Err(e) = shared.spool.forget(entry.id(), Some(until)).await {
         error!(user.id = entry.id().0, error.code = e.code(), "cannot forget an erased user's updates");
         if !wait(&shared, &mut attempt).await {
@@ -55,6 +57,11 @@ async fn unlink(entry: &Arc<UserEntry>) -> Result<Receipt, VaultError> {
     let (limit, close) = (shared.settings.logout_timeout, shared.settings.close_timeout);
     let list = vault.db().read(accounts::list).await?;
     let each = list.iter().map(|account| async move {
+        // A client that is just being started would meet the one that removes the device.
+        let occupied = tokio::time::timeout(limit, entry.slots.occupy_in_turn(account.id)).await;
+        if occupied.is_err() {
+            warn!(user.id = entry.id().0, account.id = account.id.0, "a number to be erased is still being started");
+        }
         let running = entry.slots.take(account.id);
         let online = running.as_ref().filter(|r| *r.online.borrow()).and_then(|r| r.client.clone());
         let confirmed = match online {
@@ -191,12 +198,11 @@ async fn remove(shared: &Shared, user: TelegramId, receipt: &mut Receipt) -> any
         DataKey::destroy(&folder.join("key"))?;
         receipt.files += 1 + delete_folder(&folder)?;
     }
-    let session = shared.sessions_dir.join(format!("user_{user}.json"));
-    match std::fs::remove_file(&session) {
-        Ok(()) => receipt.files += 1,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        Err(e) => return Err(e.into()),
-    }
+    let written = shared.sessions_dir.join(format!("user_{user}.json")).exists();
+    shared.sessions.forget(user).await?;
+    // What the store does not know of: files that were set aside, or that lie there from before files were switched off.
+    let others = crate::session::file::erase(&shared.sessions_dir, user)?;
+    receipt.files += others.max(usize::from(written));
     receipt.claims += shared.claims.release_all(user).await?;
     shared.directory.note_erasure(user, receipt.clone()).await?;
     Ok(())

@@ -33,6 +33,11 @@ impl NewsQueue {
         queue.push_back(news);
     }
 
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Takes up to `limit`, in order.
     pub fn take(&self, limit: usize) -> VecDeque<News> {
         let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);

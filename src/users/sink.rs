@@ -26,6 +26,8 @@ impl EventSink for AccountSink {
         if self.entry.slots.generation(self.account) != Some(self.generation) {
             return Err(SinkError(Box::new(Outdated)));
         }
+        // Not acknowledged, so WhatsApp delivers it again to the next client.
+        let Some(_inside) = self.entry.enter() else { return Err(SinkError(Box::new(Outdated))) };
         let vault = self.entry.vault().await.map_err(|e| SinkError(Box::new(e)))?;
         let (id, now) = (self.account, Timestamp::now());
         let applied = vault

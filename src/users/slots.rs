@@ -63,13 +63,27 @@ struct State {
     attempts: HashMap<AccountId, u32>,
 }
 
-/// The clients. Locked for instants only.
+/// The clients.
 #[derive(Default)]
-pub(super) struct Slots(Mutex<State>);
+pub(super) struct Slots {
+    /// Locked for instants only.
+    state: Mutex<State>,
+    /// Told whenever an account is let go.
+    released: Notify,
+}
+
+/// An account that one task is busy with.
+pub(super) struct Occupied<'a>(&'a Slots, AccountId);
+
+impl Drop for Occupied<'_> {
+    fn drop(&mut self) {
+        self.0.release(self.1);
+    }
+}
 
 impl Slots {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The generation of the account's running client.
@@ -87,15 +101,27 @@ impl Slots {
         self.state().running.keys().copied().collect()
     }
 
+    /// Every running client.
+    pub fn all(&self) -> Vec<Running> {
+        self.state().running.values().cloned().collect()
+    }
+
+    /// Whether a task is at work for an account, or a linking is about to begin.
+    pub fn is_busy(&self) -> bool {
+        let state = self.state();
+        !state.busy.is_empty() || !state.links.is_empty()
+    }
+
     pub fn insert(&self, running: Running) {
         self.state().running.insert(running.account, running);
     }
 
-    /// The client of this start runs.
-    pub fn started(&self, account: AccountId, generation: Generation, client: Arc<dyn Client>) {
-        if let Some(r) = self.state().running.get_mut(&account).filter(|r| r.generation == generation) {
-            r.client = Some(client);
-        }
+    /// The client of this start runs. `None`: nobody wants it any more.
+    pub fn started(&self, account: AccountId, generation: Generation, client: Arc<dyn Client>) -> Option<Running> {
+        let mut state = self.state();
+        let running = state.running.get_mut(&account).filter(|r| r.generation == generation)?;
+        running.client = Some(client);
+        Some(running.clone())
     }
 
     pub fn take(&self, account: AccountId) -> Option<Running> {
@@ -156,7 +182,20 @@ impl Slots {
         self.state().busy.insert(account)
     }
 
+    /// Takes an account once no other task is busy with it, until what is given is dropped.
+    pub async fn occupy_in_turn(&self, account: AccountId) -> Occupied<'_> {
+        loop {
+            let mut released = std::pin::pin!(self.released.notified());
+            released.as_mut().enable();
+            if self.occupy(account) {
+                return Occupied(self, account);
+            }
+            released.await;
+        }
+    }
+
     pub fn release(&self, account: AccountId) {
         self.state().busy.remove(&account);
+        self.released.notify_waiters();
     }
 }

@@ -1,9 +1,12 @@
 //! The map from a Telegram id to that person's entry, and who may have one.
 use super::entry::UserEntry;
+use super::going;
+use super::looks::Looks;
 use super::port::{ReadUpdate, Route, Telegram};
 use crate::domain::{Body, Class, Outgoing, TelegramId};
 use crate::flows::{Rules, words};
 use crate::limits::Budget;
+use crate::session::UserSessions;
 use crate::store::{Claims, Directory, Receipt, Spool, Vaults};
 use crate::whatsapp::Provider;
 use dashmap::DashMap;
@@ -53,6 +56,10 @@ pub struct Settings {
     pub reconnect_stagger: Duration,
     /// After this a database that nobody uses is closed.
     pub idle_close: Duration,
+    /// After this a conversation in which its person does nothing rests.
+    pub session_ttl: Duration,
+    /// How often idle ones are looked for.
+    pub sweep: Duration,
 }
 
 /// What all entries share; nothing in it belongs to one person.
@@ -77,7 +84,9 @@ pub struct Shared {
     pub access: Access,
     /// Settings.
     pub settings: Settings,
-    /// Where session files lie.
+    /// What the daemon was doing for whom.
+    pub sessions: UserSessions,
+    /// Where session files lie, also those that the store does not know of.
     pub sessions_dir: PathBuf,
     /// Stops everything, in an orderly way.
     pub stop: CancellationToken,
@@ -118,6 +127,7 @@ pub struct UserDataStore(Arc<Inner>);
 
 struct Inner {
     entries: DashMap<TelegramId, Arc<UserEntry>>,
+    looks: Arc<Looks>,
     shared: Arc<Shared>,
     refused: Mutex<Refused>,
     /// Whose erasing goes on from before the last start: they get no entry until it is done.
@@ -142,6 +152,7 @@ impl UserDataStore {
     pub fn new(shared: Arc<Shared>) -> Self {
         UserDataStore(Arc::new(Inner {
             entries: DashMap::new(),
+            looks: Arc::default(),
             shared,
             refused: Mutex::default(),
             erasing: Mutex::default(),
@@ -151,12 +162,17 @@ impl UserDataStore {
     /// The person's entry, looked up or made. Making one does no I/O: the shard is locked for an instant only, and the
     /// vault opens once, later, in the entry's own tasks.
     pub fn entry(&self, user: TelegramId) -> Arc<UserEntry> {
+        self.entry_noted(user, false)
+    }
+
+    /// The same; `noted`: whether the directory says already that the person's world is awake.
+    pub(super) fn entry_noted(&self, user: TelegramId, noted: bool) -> Arc<UserEntry> {
         if let Some(entry) = self.0.entries.get(&user) {
             return Arc::clone(&entry);
         }
         let mut made = None;
         let entry = Arc::clone(&self.0.entries.entry(user).or_insert_with(|| {
-            let entry = UserEntry::new(user, Arc::clone(&self.0.shared));
+            let entry = UserEntry::new(user, Arc::clone(&self.0.shared), Arc::clone(&self.0.looks), noted);
             made = Some(Arc::clone(&entry));
             entry
         }));
@@ -179,15 +195,26 @@ impl UserDataStore {
     /// Takes an entry out, unless another one stands in its place already. What has arrived for the person meanwhile gets
     /// a fresh one.
     pub(super) async fn retire(&self, entry: &Arc<UserEntry>) {
-        self.0.entries.remove_if(&entry.id(), |_, now| Arc::ptr_eq(now, entry));
+        entry.life.end();
+        self.remove(entry);
         self.look_for_waiting(entry.id()).await;
     }
 
-    async fn look_for_waiting(&self, user: TelegramId) {
+    /// Takes an entry out, unless another one stands in its place already.
+    pub(super) fn remove(&self, entry: &Arc<UserEntry>) {
+        self.0.entries.remove_if(&entry.id(), |_, now| Arc::ptr_eq(now, entry));
+    }
+
+    /// Gives a fresh entry to somebody whose updates wait.
+    pub(super) async fn look_for_waiting(&self, user: TelegramId) {
         match self.0.shared.spool.waiting(user, 1).await {
             Ok(rows) if rows.is_empty() => {}
             Ok(_) => self.arrived(user),
-            Err(e) => error!(user.id = user.0, error.code = e.code(), "cannot look for waiting updates"),
+            Err(e) => {
+                error!(user.id = user.0, error.code = e.code(), "cannot look for waiting updates");
+                // An entry looks again and again.
+                self.arrived(user);
+            }
         }
     }
 
@@ -195,12 +222,12 @@ impl UserDataStore {
         self.0.erasing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_being_erased(&self, user: TelegramId) -> bool {
+    pub(super) fn is_being_erased(&self, user: TelegramId) -> bool {
         self.erasing().contains(&user)
     }
 
     /// Finishes an erasing whose key was destroyed before the last start.
-    fn finish_erasing(&self, user: TelegramId, receipt: Receipt) {
+    pub(super) fn finish_erasing(&self, user: TelegramId, receipt: Receipt) {
         self.erasing().insert(user);
         let store = self.clone();
         self.0.shared.tasks.spawn(async move {
@@ -211,60 +238,17 @@ impl UserDataStore {
         });
     }
 
-    /// At start: finishes erasings, wakes everybody who has updates waiting or numbers to reconnect, and reports what
-    /// belongs to nobody.
-    ///
-    /// # Errors
-    /// When the list of users or the shared files cannot be read.
-    pub async fn resume(&self) -> anyhow::Result<()> {
-        let shared = &self.0.shared;
-        for (user, receipt) in shared.directory.erasures().await? {
-            info!(user.id = user.0, "an erasing was interrupted; finishing it");
-            if shared.vaults.exists(user) {
-                self.entry(user);
-            } else {
-                self.finish_erasing(user, receipt);
-            }
-        }
-        for user in shared.spool.users().await? {
-            self.arrived(user);
-        }
-        let (known, orphans) = shared.vaults.list()?;
-        for path in &orphans {
-            warn!(folder = %path.display(), "this belongs to no known user; `sekat doctor` tells more");
-        }
-        info!(users = known.len(), "known users found");
-        for user in known.into_iter().filter(|&user| shared.access.allows(user)) {
-            self.entry(user);
-        }
-        Ok(())
-    }
-
-    /// Closes databases that nobody uses, one after the other, until `stop` is cancelled: an open one costs memory and
-    /// file handles, and opening it again takes a fraction of a millisecond.
-    pub async fn sweep(self) {
-        let shared = Arc::clone(&self.0.shared);
-        let idle = shared.settings.idle_close;
-        loop {
-            tokio::select! {
-                () = shared.stop.cancelled() => return,
-                () = tokio::time::sleep(idle / 2) => {}
-            }
-            let entries: Vec<_> = self.0.entries.iter().map(|e| Arc::clone(&e)).collect();
-            for entry in entries {
-                if shared.stop.is_cancelled() {
-                    return;
-                }
-                entry.close_idle(idle).await;
-            }
-        }
-    }
-
-    /// Closes every client, cleanly where time allows. Call after `stop` was cancelled.
+    /// Closes every entry, cleanly where time allows, and notes what each leaves. Call after `stop` was cancelled.
     pub async fn close(&self) {
+        let limit = self.0.shared.settings.shutdown_timeout;
         let entries: Vec<_> = self.0.entries.iter().map(|e| Arc::clone(&e)).collect();
-        let closing = entries.iter().map(|entry| entry.close_clients(self.0.shared.settings.shutdown_timeout));
+        let closing = entries.iter().map(|entry| going::at_shutdown(entry, self, limit));
         futures_util::future::join_all(closing).await;
+    }
+
+    /// When who is looked at.
+    pub(super) fn looks(&self) -> &Looks {
+        &self.0.looks
     }
 
     /// What entries share.

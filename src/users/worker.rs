@@ -1,24 +1,27 @@
 //! One step at a time: takes what waits for a person, runs the flow, and commits what follows from it.
+mod news;
+mod taken;
+
 use super::apply::{Applied, Applier};
 use super::entry::UserEntry;
 use super::erase;
-use super::news::News;
+use super::screen::Found;
 use super::store::UserDataStore;
-use crate::domain::{
-    AccountId, AccountState, Body, Class, ClientEvent, LoginStep, Outgoing, PhoneNumber, Reason, RichText, Timestamp,
-    UpdateId,
-};
-use crate::flows::{self, Env, Step, account, chat, words};
+use crate::domain::{AccountId, AccountState, Body, Class, Conversation, Outgoing, RichText, Timestamp, UpdateId};
+use crate::flows::{self, Env, Step, chat, words};
 use crate::limits::Backoff;
 use crate::store::sends::SendState;
-use crate::store::{Claim, Spooled, StoreError, Vault, VaultError, accounts, flags, inbox, says, sends};
-use std::collections::VecDeque;
+use crate::store::{Spooled, StoreError, Vault, VaultError, accounts, flags, inbox, says, sends};
 use std::sync::Arc;
 use std::time::Duration;
+use taken::Taken;
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, warn};
 
 /// How many rows are taken from the spool at once.
 const BATCH: usize = 32;
+/// How many news are taken at once.
+const NEWS: usize = 128;
 
 /// Waits between tries when the vault does not work.
 const VAULT_BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(60) };
@@ -26,32 +29,54 @@ const VAULT_BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), cap:
 /// Works until the entry stops.
 pub(super) async fn run(entry: Arc<UserEntry>, users: UserDataStore) {
     let mut trouble = 0u32;
-    // What the vault has taken and the spool has not forgotten yet: it is told with the next question.
-    let mut done = Vec::new();
+    let mut taken = Taken::default();
     loop {
-        match turn(&entry, &mut done).await {
+        // What has arrived lies where the next entry finds it.
+        let Some(inside) = entry.enter() else { return };
+        match turn(&entry, &mut taken).await {
             Ok(Turn::Idle) => {
                 trouble = 0;
-                tokio::select! {
-                    () = entry.stop.cancelled() => return,
-                    () = entry.work.notified() => {}
-                }
+                drop(inside);
+                entry.stir();
+                rest(&entry, &mut taken).await;
             }
             Ok(Turn::More) => trouble = 0,
             Ok(Turn::Erase(until)) => return erase::begin(&entry, &users, until).await,
             Err(e) => {
                 report(&entry, &e, trouble).await;
+                drop(inside);
                 let wait = VAULT_BACKOFF.delay(trouble, rand::random());
                 trouble = trouble.saturating_add(1);
                 tokio::select! {
-                    () = entry.stop.cancelled() => return,
+                    () = entry.stop.cancelled() => {}
                     () = tokio::time::sleep(wait) => {}
                 }
             }
         }
         if entry.stop.is_cancelled() {
-            return;
+            return flush(&entry, &mut taken).await;
         }
+    }
+}
+
+/// Waits until there is something to do, or the entry stops; what was taken is forgotten by the spool in time.
+async fn rest(entry: &UserEntry, taken: &mut Taken) {
+    loop {
+        tokio::select! {
+            () = entry.stop.cancelled() => return,
+            () = entry.work.notified() => return,
+            () = sleep_until(taken.due().unwrap_or_else(Instant::now)), if taken.due().is_some() => {
+                let Some(_inside) = entry.enter() else { return };
+                flush(entry, taken).await;
+            }
+        }
+    }
+}
+
+async fn flush(entry: &UserEntry, taken: &mut Taken) {
+    let Some(vault) = entry.opened_vault() else { return };
+    if let Err(e) = taken.flush(entry, vault).await {
+        warn!(user.id = entry.id().0, error.code = e.code(), "taken updates stay in the spool");
     }
 }
 
@@ -83,12 +108,13 @@ async fn tell_now(entry: &UserEntry, text: RichText) {
 }
 
 /// One round: all news that wait, then a batch of updates.
-async fn turn(entry: &Arc<UserEntry>, done: &mut Vec<UpdateId>) -> Result<Turn, VaultError> {
+async fn turn(entry: &Arc<UserEntry>, taken: &mut Taken) -> Result<Turn, VaultError> {
     let spool = &entry.shared.spool;
     let known = entry.vault_is_open() || entry.shared.vaults.exists(entry.id());
     if !known && spool.waiting(entry.id(), 1).await?.is_empty() {
         return Ok(Turn::Idle);
     }
+    entry.note_awake().await?;
     let vault = entry.vault().await?;
     if !entry.ready.is_cancelled() {
         if let Some(until) = vault.db().read(flags::erasing).await? {
@@ -97,26 +123,36 @@ async fn turn(entry: &Arc<UserEntry>, done: &mut Vec<UpdateId>) -> Result<Turn, 
         recover(entry, vault).await?;
         entry.ready.cancel();
     }
-    let news = entry.news.take(BATCH * 4);
-    let mut more = !news.is_empty();
-    self::news(entry, vault, news).await?;
-    // When this fails the rows are still there; they meet their keys in the vault then.
-    let mut rows = spool.next(entry.id(), &std::mem::take(done), BATCH).await?;
+    if entry.screen.is_leaving(entry.shared.settings.session_ttl) {
+        park(entry, vault).await?;
+    }
+    let told = entry.news.take(NEWS);
+    let more_news = told.len() == NEWS;
+    news::take(entry, vault, told).await?;
+    let limit = taken.limit(BATCH);
+    let rows = entry.shared.spool.next(entry.id(), &[], limit).await?;
+    // What arrives after this look knocks again.
+    let more = more_news || rows.len() == limit;
+    let mut rows = taken.filter(rows);
     while !rows.is_empty() {
-        more = true;
-        let (applied, taken) = inputs(entry, vault, &rows).await?;
-        let last = rows[taken - 1].update;
-        done.extend(rows.drain(..taken).map(|row| row.update));
+        let (mut applied, n) = inputs(entry, vault, &rows).await?;
+        entry.acted(&mut applied, Timestamp::now()).await;
+        let last = rows[n - 1].update;
+        taken.add(rows.drain(..n).map(|row| row.update));
         if after(entry, applied).await {
             // Its row stays: if the erasing is interrupted before it is noted, the vault's flag takes it up again.
             return Ok(Turn::Erase(last));
         }
     }
+    if taken.is_full() {
+        taken.flush(entry, vault).await?;
+    }
     Ok(if more { Turn::More } else { Turn::Idle })
 }
 
 /// What follows a commit. `true`: everything of this person is to be erased.
-async fn after(entry: &UserEntry, applied: Applied) -> bool {
+async fn after(entry: &UserEntry, mut applied: Applied) -> bool {
+    entry.moved(&mut applied).await;
     if let Some(blocked) = applied.blocked {
         entry.set_blocked(blocked);
     }
@@ -145,7 +181,7 @@ async fn after(entry: &UserEntry, applied: Applied) -> bool {
 }
 
 fn env(entry: &UserEntry, now: Timestamp) -> Env {
-    Env { now, message_id: fresh_message_id(), rules: entry.shared.settings.rules.clone() }
+    Env { now, message_id: fresh_message_id(), rules: entry.shared.settings.rules.clone(), awake: entry.awake() }
 }
 
 /// An id for a message to WhatsApp, of the form that WhatsApp Web gives: `3EB0` and 18 hexadecimal digits.
@@ -198,8 +234,10 @@ async fn input(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Result<A
 async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Result<(Applied, usize), StoreError> {
     let now = Timestamp::now();
     let (bot, mut env, reader) = (entry.shared.spool.bot(), env(entry, now), Arc::clone(&entry.shared.reader));
-    vault
-        .step(now, move |tx, person| {
+    let claim = entry.handover.claim();
+    let hand_over = claim.is_some();
+    let (applied, taken, handed) = vault
+        .step_normal(now, move |tx, person| {
             let (mut all, mut taken) = (Applied::default(), 0);
             for row in rows {
                 taken += 1;
@@ -210,128 +248,32 @@ async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Res
                 // acted on.
                 let Some(input) = reader.read(&row.payload) else { continue };
                 env.message_id = fresh_message_id();
-                let step = flows::step(&person.context(&input)?, &input, &env);
+                let mut user = person.context(&input)?;
+                let step = flows::step(&mut user, &input, &env);
+                if step.conversation.is_none() && user.waits_since().is_some() {
+                    // Whoever does something else first is still there.
+                    flags::touch_conversation(tx, now)?;
+                }
                 all.join(Applier { tx, person, source: format!("u{bot}:{}", row.update) }.apply(step)?);
                 if all.erase {
                     flags::set_erasing(tx, row.update)?;
                     break;
                 }
             }
-            Ok((all, taken))
-        })
-        .await
-}
-
-/// News of the person's clients, in order. They are told once: what the vault could not take now waits for its next try.
-async fn news(entry: &Arc<UserEntry>, vault: &Vault, news: VecDeque<News>) -> Result<(), VaultError> {
-    let mut left = news;
-    let taken = take_news(entry, vault, &mut left).await;
-    if taken.is_err() {
-        entry.news.put_back(left);
-    }
-    taken
-}
-
-/// Takes news off the front, each once it is committed. Acks and receipts that follow each other share a commit.
-async fn take_news(entry: &Arc<UserEntry>, vault: &Vault, left: &mut VecDeque<News>) -> Result<(), VaultError> {
-    let about_message = |p: &News| matches!(p.event, ClientEvent::Ack { .. } | ClientEvent::Receipt { .. });
-    while let Some(first) = left.front().cloned() {
-        if entry.slots.generation(first.account) != Some(first.generation) {
-            debug!(user.id = entry.id().0, account.id = first.account.0, "news of an earlier client are not believed");
-            left.pop_front();
-            continue;
-        }
-        let (n, taken) = if about_message(&first) {
-            let batch: Vec<News> = left.iter().take_while(|p| about_message(p)).cloned().collect();
-            (batch.len(), message_news(entry, vault, batch).await)
-        } else {
-            (1, account_news(entry, vault, first).await)
-        };
-        match taken {
-            Err(VaultError::Store(StoreError::Panicked { .. })) => {
-                // Trying again would panic again, and everything behind it would wait for ever.
-                error!(user.id = entry.id().0, "taking news of a number panicked; they are given up");
-            }
-            other => other?,
-        }
-        left.drain(..n);
-    }
-    Ok(())
-}
-
-async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Result<(), VaultError> {
-    let News { account: id, generation, event } = piece;
-    let mut refused = None;
-    if let ClientEvent::Login(LoginStep::Paired { phone }) = &event {
-        refused = claim(entry, id, phone).await?;
-    }
-    if let ClientEvent::Ended { reason, .. } = event {
-        entry.slots.ended(id, generation, reason);
-        entry.care.notify_one();
-    }
-    if matches!(event, ClientEvent::Online) {
-        entry.slots.set_online(id, true);
-    }
-    if matches!(event, ClientEvent::Offline(_)) {
-        entry.slots.set_online(id, false);
-    }
-    let now = Timestamp::now();
-    let env = env(entry, now);
-    let applied = vault
-        .step(now, move |tx, person| {
-            let Some(number) = accounts::get(tx, id)? else { return Ok(Applied::default()) };
-            let step = match refused {
-                Some(reason) => account::taken(&number, reason),
-                None => account::news(&number, &event, &env),
-            };
-            let source = format!("n{id}.{generation}:{}", now.0);
-            Applier { tx, person, source }.apply(step)
+            let handed = if hand_over && all.talk { says::take(tx)? } else { None };
+            Ok((all, taken, handed))
         })
         .await?;
-    after(entry, applied).await;
-    Ok(())
-}
-
-/// Claims a number whose possession was just proven. `Some`: it is not this account's to have.
-async fn claim(entry: &UserEntry, account: AccountId, phone: &PhoneNumber) -> Result<Option<Reason>, VaultError> {
-    Ok(match entry.shared.claims.claim(phone, entry.id(), account).await? {
-        Claim::Yours => None,
-        Claim::Taken => Some(Reason::NumberTaken),
-    })
-}
-
-async fn message_news(entry: &Arc<UserEntry>, vault: &Vault, mut news: Vec<News>) -> Result<(), VaultError> {
-    news.retain(|p| entry.slots.generation(p.account) == Some(p.generation));
-    let now = Timestamp::now();
-    let applied = vault
-        .step(now, move |tx, person| {
-            let mut applied = Applied::default();
-            let applier = Applier { tx, person, source: String::new() };
-            for piece in news {
-                let (ids, state, reason) = match piece.event {
-                    ClientEvent::Ack { message_id, refused: None } => (vec![message_id], SendState::Sent, None),
-                    ClientEvent::Ack { message_id, refused } => (vec![message_id], SendState::Failed, refused),
-                    ClientEvent::Receipt { message_ids, delivery, .. } => (message_ids, sends::proven(delivery), None),
-                    _ => continue,
-                };
-                for id in ids {
-                    let Some(send) = sends::by_message(tx, piece.account, &id)? else { continue };
-                    if sends::advance(tx, send.id, state, reason)? {
-                        applied.join(applier.apply(Step::default().effect(chat::outcome(&send, state, reason)))?);
-                    }
-                }
-            }
-            Ok(applied)
-        })
-        .await?;
-    after(entry, applied).await;
-    Ok(())
+    if let (Some(claim), Some(say)) = (claim, handed) {
+        claim.give(say);
+    }
+    Ok((applied, taken))
 }
 
 /// After a start: what was under way when the daemon died becomes a fact, or a question to the person.
-async fn recover(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
+async fn recover(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
     let now = Timestamp::now();
-    let (repeated, left_links, applied) = vault
+    let (repeated, left_links, found, applied) = vault
         .step(now, move |tx, person| {
             let repeated = says::recover(tx)?;
             let linking = accounts::list(tx)?.into_iter().filter(|a| a.state == AccountState::QrScanning);
@@ -344,14 +286,35 @@ async fn recover(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
             let window = i64::try_from(crate::store::context::QR_WINDOW.as_millis()).unwrap_or(0);
             accounts::forget_qr(tx, Timestamp(now.0 - window))?;
             applied.blocked = Some(flags::blocked(tx)?);
-            Ok((repeated, left_links, applied))
+            let (conversation, moved_at) = flags::conversation(tx)?;
+            let found = Found { conversation, moved_at, numbers: super::apply::numbers(tx)? };
+            Ok((repeated, left_links, found, applied))
         })
         .await?;
+    entry.begin_screen(found).await;
     // A worker that starts again after a panic finds this process's own linkings, and leaves the first list as it is.
     entry.left_links.get_or_init(|| left_links);
     if repeated > 0 {
         warn!(user.id = entry.id().0, repeated, "messages to Telegram may be repeated");
     }
     after(entry, applied).await;
+    Ok(())
+}
+
+/// The session has gone idle: a question that waits is put aside with a note, and the session ends.
+async fn park(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
+    if entry.screen.question().0 != Conversation::Idle {
+        let now = Timestamp::now();
+        let applied = vault
+            .step(now, move |tx, person| {
+                let step = flows::park::question(&mut person.unasked()?);
+                Applier { tx, person, source: format!("park:{}", now.0) }.apply(step)
+            })
+            .await?;
+        after(entry, applied).await;
+    }
+    entry.leave_screen().await;
+    // What kept it awake may have been this alone.
+    entry.look_at(Instant::now());
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The daemon in the test's own process, with parts of one's choice: what `app.rs` puts together, without the edge.
-use sekat::domain::{ClientEvent, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId};
+use sekat::domain::{ClientEvent, Clock, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId};
 use sekat::flows::Rules;
 use sekat::limits::{Budget, BudgetConfig};
+use sekat::session::{MemoryStore, UserSessions};
 use sekat::sim::telegram::client::SimUser;
 use sekat::sim::telegram::{RateLimits, SimConfig, TelegramSim};
 use sekat::store::keys::{KeySource, MasterKey, StoreKey};
@@ -21,6 +22,8 @@ use tokio_util::task::TaskTracker;
 
 /// How long a message to WhatsApp may take here.
 pub const SEND: Duration = Duration::from_millis(500);
+/// How long a conversation lives here.
+const TTL: Duration = Duration::from_secs(300);
 
 /// The daemon, and the Telegram that it talks to.
 pub struct Daemon {
@@ -67,13 +70,16 @@ impl Daemon {
             access: Access::AllowList(allow.iter().copied().map(TelegramId).collect()),
             settings: Settings {
                 idle_close: Duration::from_secs(60),
-                rules: Rules { max_numbers: 3, qr_per_hour: 5 },
+                session_ttl: TTL,
+                sweep: Duration::from_secs(60),
+                rules: Rules { max_numbers: 3, qr_per_hour: 5, session_ttl: TTL, idle_close: Duration::from_secs(60) },
                 send_timeout: SEND,
                 close_timeout: SEND,
                 shutdown_timeout: SEND,
                 logout_timeout: SEND,
                 reconnect_stagger: Duration::ZERO,
             },
+            sessions: UserSessions::new(Arc::new(MemoryStore::new(Clock::system())), TTL),
             sessions_dir: folder.join("sessions"),
             stop: stop.clone(),
             tasks: tasks.clone(),

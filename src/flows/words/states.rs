@@ -81,16 +81,8 @@ pub fn outcome(state: SendState, reason: Option<Reason>) -> RichText {
 
 /// A moment, to the minute, in UTC.
 pub(super) fn utc(at: Timestamp) -> String {
-    // Civil date from days since the epoch, by the usual era arithmetic (400 years = 146,097 days).
-    let (days, second) = (at.0.div_euclid(86_400_000), at.0.div_euclid(1000).rem_euclid(86_400));
-    let z = days + 719_468;
-    let (era, day_of_era) = (z.div_euclid(146_097), z.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let mp = (5 * day_of_year + 2) / 153;
-    let (day, month) = (day_of_year - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", second / 3600, second % 3600 / 60)
+    let text = at.to_string();
+    format!("{} {} UTC", &text[..10], &text[11..16])
 }
 
 #[cfg(test)]

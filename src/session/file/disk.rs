@@ -1,0 +1,171 @@
+//! How do session files reach the disk, and leave it, so that nobody ever meets half of one?
+//!
+//! Owns no state. It must not know why a file is written, and runs on the writer's own thread only.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::damage::Damage;
+use super::name::{self, Name};
+use crate::domain::{TelegramId, Timestamp};
+
+/// What is to become of one person's file: these bytes in it, or none.
+pub(super) struct Change {
+    pub user: TelegramId,
+    pub content: Option<Vec<u8>>,
+}
+
+/// Makes the folder, for its owner alone, where it is not there.
+pub(super) fn make_folder(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Makes several changes, each at once or not at all: temporary files, fsync of each, renames, one fsync of the folder. First all
+/// are written and then all are flushed, so that the file system can flush them together. What became of each, in order.
+pub(super) fn apply(dir: &Path, changes: &[Change], now: Timestamp) -> Vec<io::Result<()>> {
+    let begun: Vec<_> = changes.iter().map(|change| begin(dir, change)).collect();
+    let mut done: Vec<_> = changes.iter().zip(begun).map(|(change, begun)| finish(dir, change, begun?, now)).collect();
+    if done.iter().any(Result::is_ok)
+        && let Err(e) = File::open(dir).and_then(|dir| dir.sync_all())
+    {
+        // What was renamed may be forgotten by a power cut: it has to be done again.
+        for one in done.iter_mut().filter(|one| one.is_ok()) {
+            *one = Err(again(&e));
+        }
+    }
+    done
+}
+
+fn again(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error)
+}
+
+type Begun = Option<(PathBuf, File)>;
+
+/// Writes the temporary file, if there is something to write.
+fn begin(dir: &Path, change: &Change) -> io::Result<Begun> {
+    let Some(content) = &change.content else { return Ok(None) };
+    let path = dir.join(name::unfinished(change.user));
+    let mut file = match create(&path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            make_folder(dir)?;
+            create(&path)?
+        }
+        other => other?,
+    };
+    if let Err(e) = file.write_all(content) {
+        discard(&path);
+        return Err(e);
+    }
+    Ok(Some((path, file)))
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// The disk is probably full: leave nothing half-done on it. If even that fails, the next start does it.
+fn discard(path: &Path) {
+    drop(fs::remove_file(path));
+}
+
+fn finish(dir: &Path, change: &Change, begun: Begun, now: Timestamp) -> io::Result<()> {
+    let path = dir.join(name::session(change.user));
+    let Some((temp, file)) = begun else { return gone(fs::remove_file(&path)) };
+    let renamed = file.sync_all().and_then(|()| match fs::rename(&temp, &path) {
+        // Whatever else stands there is replaced; a folder is not.
+        Err(e) if e.kind() == io::ErrorKind::IsADirectory => {
+            set_aside(dir, change.user, Damage::NotAFile, now)?;
+            fs::rename(&temp, &path)
+        }
+        other => other,
+    });
+    if renamed.is_err() {
+        discard(&temp);
+    }
+    renamed
+}
+
+/// A file that is not there has been removed.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Puts a person's file out of the way under a name that says why, over nothing that is there; gives that name. Links are moved
+/// themselves, and lead where they led.
+pub(super) fn set_aside(dir: &Path, user: TelegramId, why: Damage, now: Timestamp) -> io::Result<String> {
+    for again in 0..1_000 {
+        let name = name::aside(user, why, now, again);
+        let target = dir.join(&name);
+        // Nobody else makes such names: what is free now stays free.
+        if fs::symlink_metadata(&target).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+            fs::rename(dir.join(name::session(user)), target)?;
+            return Ok(name);
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Removes a file that a crash left unfinished.
+pub(super) fn remove_leftover(dir: &Path, name: &str) -> io::Result<()> {
+    gone(fs::remove_file(dir.join(name)))
+}
+
+/// Removes everything in the folder that bears one person's name: session, set-aside and unfinished files; how many those
+/// were. For erasing somebody, also where no store runs on the folder; see to it before that none writes their file again.
+///
+/// # Errors
+/// When the folder cannot be listed, a file not be removed, or the removal not be flushed.
+pub fn erase(dir: &Path, user: TelegramId) -> io::Result<usize> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(e) => return Err(e),
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let entry = entry?;
+        let (Name::Session(whose) | Name::Aside(whose) | Name::Leftover(whose)) = Name::of(&entry.file_name()) else {
+            continue;
+        };
+        if whose != user {
+            continue;
+        }
+        // A folder under such a name is none of our making, but it bears the person's id all the same.
+        let is_folder = entry.file_type()?.is_dir();
+        gone(if is_folder { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) })?;
+        removed += 1;
+    }
+    if removed > 0 {
+        File::open(dir)?.sync_all()?;
+    }
+    Ok(removed)
+}
+
+/// Removes a person's session file if it has expired, also beside a daemon that may write it anew at any moment: the file is
+/// taken away first and judged then, and put back where it turns out to be a newer one. Whether it was removed.
+pub(super) fn remove_expired(dir: &Path, user: TelegramId, now: Timestamp) -> io::Result<bool> {
+    let (path, taken) = (dir.join(name::session(user)), dir.join(name::unfinished(user)));
+    match fs::rename(&path, &taken) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        other => other?,
+    }
+    let expired = super::read::read_at(&taken, user).is_ok_and(|found| found.is_some_and(|f| f.expires_at <= now));
+    if !expired {
+        // A link, unlike a rename, leaves in place what the daemon has written meanwhile, which is newer still.
+        match fs::hard_link(&taken, &path) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+                fs::rename(&taken, &path)?;
+                return Ok(false);
+            }
+            _ => {}
+        }
+    }
+    fs::remove_file(&taken)?;
+    Ok(expired)
+}

@@ -1,0 +1,192 @@
+//! What does a session file look like, and is this one?
+//!
+//! Owns the form: one JSON object that a person can read, the session's own fields and, after them, what the store knows about
+//! it. Pure: bytes in, a record or the reason against it out.
+
+use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
+
+use super::damage::Damage;
+use crate::domain::{TelegramId, Timestamp};
+use crate::session::error::{Result, SessionError};
+use crate::session::store::{Record, Version};
+use crate::session::user::{USER_SESSION_VERSION, UserRecord, UserSession, utc};
+use crate::session::{Payload, SessionKey};
+
+/// No session file is larger; whatever is, was not written by us and is not read. A payload of [`crate::session::MAX_PAYLOAD`]
+/// stays below it in spite of the white space.
+pub(super) const MAX_FILE: u64 = 64 * 1024;
+
+/// The largest version that is believed: above it, JSON's numbers are no longer exact everywhere.
+const MAX_VERSION: u64 = 1 << 53;
+
+/// What every form since the first has in common.
+#[derive(Deserialize)]
+struct Head {
+    version: u32,
+}
+
+#[derive(Deserialize)]
+struct File {
+    #[serde(flatten)]
+    session: UserSession,
+    #[serde(with = "utc")]
+    expires_at: Timestamp,
+    revision: Version,
+}
+
+/// The file of a record.
+///
+/// # Errors
+/// [`SessionError::Shape`].
+pub(super) fn encode(record: &Record) -> Result<Vec<u8>> {
+    #[derive(Serialize)]
+    struct Written<'a> {
+        #[serde(flatten)]
+        session: &'a UserSession,
+        #[serde(with = "utc")]
+        expires_at: Timestamp,
+        revision: Version,
+    }
+    let session: UserSession = record.payload.read()?;
+    let written = Written { session: &session, expires_at: record.expires_at, revision: record.version };
+    let mut bytes = serde_json::to_vec_pretty(&written).map_err(|_| SessionError::Shape)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// The session in a file that is named after `user`.
+pub(super) fn decode(user: TelegramId, bytes: &[u8]) -> std::result::Result<UserRecord, Damage> {
+    let head: Head = serde_json::from_slice(bytes).map_err(|e| why(&e))?;
+    if head.version > USER_SESSION_VERSION {
+        return Err(Damage::FutureVersion);
+    }
+    if head.version != USER_SESSION_VERSION {
+        return Err(Damage::Shape);
+    }
+    let File { session, expires_at, revision } = serde_json::from_slice(bytes).map_err(|e| why(&e))?;
+    if session.telegram_id != user {
+        return Err(Damage::WrongId);
+    }
+    if revision.0 > MAX_VERSION {
+        return Err(Damage::Shape);
+    }
+    Ok(UserRecord { session, expires_at, version: revision })
+}
+
+/// As a store keeps it.
+pub(super) fn record(found: &UserRecord) -> Result<Record> {
+    Ok(Record {
+        key: SessionKey::User(found.session.telegram_id),
+        payload: Payload::of(&found.session)?,
+        version: found.version,
+        expires_at: found.expires_at,
+    })
+}
+
+fn why(error: &serde_json::Error) -> Damage {
+    match error.classify() {
+        Category::Eof => Damage::Truncated,
+        Category::Data => Damage::Shape,
+        Category::Syntax | Category::Io => Damage::NotJson,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{AccountId, AccountState};
+    use crate::session::{MAX_PAYLOAD, NumberState};
+
+    const USER: TelegramId = TelegramId(7);
+
+    fn file(numbers: i64) -> Vec<u8> {
+        let mut session = UserSession::new(USER, Timestamp(1_790_000_000_000));
+        session.numbers = (0..numbers)
+            .map(|n| NumberState { account: AccountId(n), state: AccountState::Failed, reason: None })
+            .collect();
+        let found = UserRecord { session, expires_at: Timestamp(1_790_000_300_000), version: Version(12) };
+        encode(&record(&found).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_person_can_read_it() {
+        let text = String::from_utf8(file(1)).unwrap();
+        assert_eq!(
+            text,
+            "{\n  \"version\": 1,\n  \"telegram_id\": 7,\n  \"created_at\": \"2026-09-21T14:13:20.000Z\",\n  \
+             \"last_seen_at\": \"2026-09-21T14:13:20.000Z\",\n  \"flow\": null,\n  \"step\": null,\n  \"numbers\": [\n    {\n      \
+             \"account\": 0,\n      \"state\": \"failed\",\n      \"reason\": null\n    }\n  ],\n  \"previous_message\": null,\n  \
+             \"expires_at\": \"2026-09-21T14:18:20.000Z\",\n  \"revision\": 12\n}\n"
+        );
+    }
+
+    #[test]
+    fn each_wrong_file_is_told_apart() {
+        let good = String::from_utf8(file(2)).unwrap();
+        assert!(decode(USER, good.as_bytes()).is_ok());
+        for (text, why) in [
+            (String::new(), Damage::Truncated),
+            (good[..good.len() / 2].to_owned(), Damage::Truncated),
+            ("hello".to_owned(), Damage::NotJson),
+            ("\0".repeat(300), Damage::NotJson),
+            (format!("{good}{good}"), Damage::NotJson),
+            ("[".repeat(5_000), Damage::NotJson),
+            ("[]".to_owned(), Damage::Shape),
+            ("{}".to_owned(), Damage::Shape),
+            ("{\"version\": 1}".to_owned(), Damage::Shape),
+            (good.replace("\"version\": 1", "\"version\": 0"), Damage::Shape),
+            (good.replace("\"version\": 1", "\"version\": 2"), Damage::FutureVersion),
+            ("{\"version\": 2, \"new\": {}}".to_owned(), Damage::FutureVersion),
+            (good.replace("\"telegram_id\": 7", "\"telegram_id\": 8"), Damage::WrongId),
+            (good.replace("\"telegram_id\": 7", "\"telegram_id\": \"7\""), Damage::Shape),
+            (good.replace("2026-09-21T14:18", "2026-09-41T14:18"), Damage::Shape),
+            (good.replace("\"revision\": 12", "\"revision\": 18446744073709551615"), Damage::Shape),
+        ] {
+            assert_eq!(decode(USER, text.as_bytes()).unwrap_err(), why, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_largest_payload_fits_the_largest_file() {
+        let mut most = 0;
+        for numbers in (0..).step_by(10) {
+            let mut session = UserSession::new(USER, Timestamp(0));
+            let number = NumberState { account: AccountId(1), state: AccountState::Failed, reason: None };
+            session.numbers = vec![number; numbers];
+            match Payload::of(&session) {
+                Ok(payload) => most = payload.as_str().len(),
+                Err(e) => {
+                    assert_eq!(e.code(), "session-too-large");
+                    break;
+                }
+            }
+            let found = UserRecord { session, expires_at: Timestamp(0), version: Version(1) };
+            assert!((encode(&record(&found).unwrap()).unwrap().len() as u64) < MAX_FILE);
+        }
+        assert!(most > MAX_PAYLOAD * 9 / 10, "the largest was tried");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(decode(USER, &bytes).is_err());
+        }
+
+        #[test]
+        fn a_file_cut_anywhere_or_changed_in_one_byte_is_refused_or_whole(cut in 0_usize..400, byte in any::<u8>()) {
+            let good = file(2);
+            let cut = cut % good.len();
+            if cut + 2 < good.len() {
+                prop_assert_eq!(decode(USER, &good[..cut]).unwrap_err(), Damage::Truncated);
+            }
+            let mut changed = good;
+            changed[cut] = byte;
+            if let Ok(read) = decode(USER, &changed) {
+                prop_assert_eq!(read.session.telegram_id, USER);
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What lies in the sessions folder?
+//!
+//! Owns nothing and changes nothing: a start, an operator's look and `doctor` all read through here, beside a running daemon or
+//! without one. No link is followed, nothing but an ordinary file of a believable size is opened.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use super::damage::Damage;
+use super::form::{self, MAX_FILE};
+use super::name::{self, Name};
+use crate::domain::TelegramId;
+use crate::session::user::UserRecord;
+
+/// How many files are read at the same time, at most: more only queue at the disk.
+const READERS: usize = 4;
+/// Below this many files another thread costs more than it saves.
+const WORTH_A_THREAD: usize = 250;
+
+/// What lies in the folder.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// Sessions, expired ones included, in the order of their ids.
+    pub sessions: Vec<UserRecord>,
+    /// Session files that are not to be believed, and why.
+    pub damaged: Vec<(TelegramId, Damage)>,
+    /// Names of files that were set aside, and whose they were by their name.
+    pub aside: Vec<(TelegramId, String)>,
+    /// Names of files that are being written, or were when the daemon died.
+    pub leftovers: Vec<String>,
+    /// How many files are not ours.
+    pub others: u64,
+}
+
+/// Reads the whole folder. One that is not there is empty.
+///
+/// # Errors
+/// When it cannot be listed.
+pub fn look(dir: &Path) -> io::Result<Look> {
+    let mut look = Look::default();
+    let mut users = Vec::new();
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(look),
+        Err(e) => return Err(e),
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        let shown = || name.to_string_lossy().into_owned();
+        match Name::of(&name) {
+            Name::Session(user) => users.push(user),
+            Name::Aside(user) => look.aside.push((user, shown())),
+            Name::Leftover(_) => look.leftovers.push(shown()),
+            Name::Ordinary => {}
+            Name::Other => look.others += 1,
+        }
+    }
+    users.sort_unstable();
+    for (user, read) in read_all(dir, &users) {
+        match read {
+            Ok(Some(found)) => look.sessions.push(found),
+            Ok(None) => {}
+            Err(damage) => look.damaged.push((user, damage)),
+        }
+    }
+    look.aside.sort();
+    look.leftovers.sort();
+    Ok(look)
+}
+
+type Outcome = (TelegramId, Result<Option<UserRecord>, Damage>);
+
+/// Reads these people's files, a few at a time, and gives what was found in the same order.
+fn read_all(dir: &Path, users: &[TelegramId]) -> Vec<Outcome> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let readers = READERS.min(cores).min(users.len() / WORTH_A_THREAD).max(1);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(&user) = users.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((user, read(dir, user)));
+        }
+        done
+    };
+    let mut found: Vec<Outcome> = thread::scope(|scope| {
+        let helpers: Vec<_> = (1..readers)
+            .filter_map(|_| thread::Builder::new().name("sekat-sessions".to_owned()).spawn_scoped(scope, work).ok())
+            .collect();
+        let mut found = work();
+        for helper in helpers {
+            match helper.join() {
+                Ok(part) => found.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        found
+    });
+    found.sort_unstable_by_key(|(user, _)| *user);
+    found
+}
+
+/// Reads one person's file. `None`: it is not there.
+///
+/// # Errors
+/// Why it is not to be believed.
+pub fn read(dir: &Path, user: TelegramId) -> Result<Option<UserRecord>, Damage> {
+    read_at(&dir.join(name::session(user)), user)
+}
+
+/// Reads the file at `path` as that person's.
+pub(super) fn read_at(path: &Path, user: TelegramId) -> Result<Option<UserRecord>, Damage> {
+    let before = match fs::symlink_metadata(path) {
+        Ok(meta) => meta,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(_) => return Err(Damage::Unreadable),
+    };
+    if before.is_symlink() {
+        return Err(Damage::Symlink);
+    }
+    if !before.is_file() {
+        return Err(Damage::NotAFile);
+    }
+    if before.len() > MAX_FILE {
+        return Err(Damage::Huge);
+    }
+    let file = match File::open(path) {
+        Ok(file) => file,
+        // The daemon may have removed it since, when somebody looks beside it.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(_) => return Err(Damage::Unreadable),
+    };
+    let after = file.metadata().map_err(|_| Damage::Unreadable)?;
+    if !after.is_file() {
+        return Err(Damage::NotAFile);
+    }
+    // A link that was put here in between leads to another file. So does a new session of the daemon's: that one has one name.
+    if (after.dev(), after.ino()) != (before.dev(), before.ino())
+        && fs::symlink_metadata(path).is_ok_and(|now| now.is_symlink())
+    {
+        return Err(Damage::Symlink);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(after.len().min(MAX_FILE)).unwrap_or(0) + 1);
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|_| Damage::Unreadable)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(Damage::Huge);
+    }
+    form::decode(user, &bytes).map(Some)
+}

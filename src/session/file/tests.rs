@@ -1,0 +1,1 @@
+//! The file engine on a real folder.

@@ -1,0 +1,335 @@
+//! Who writes the session files, and what becomes of them while the disk refuses?
+//!
+//! Owns one thread, the only one that changes the folder while a store runs on it: a slow disk holds up nothing but itself. What
+//! it could not write stays marked and is tried again, ever less often; the operator is told when that begins and when it is over.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::disk::{self, Change};
+use super::form;
+use super::queue::Queue;
+use crate::domain::{Clock, TelegramId};
+use crate::limits::Backoff;
+use crate::session::error::{Result, SessionError, disk_code};
+use crate::session::key::SessionKey;
+use crate::session::memory::MemoryStore;
+
+/// How many files are written with one flush of the folder, at most. As many are open at once.
+const BATCH: usize = 64;
+/// How long the disk is left alone after it has refused.
+const RETRY: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_secs(30) };
+
+/// The part that both sides see.
+pub(super) struct Writer {
+    pub dir: PathBuf,
+    pub clock: Clock,
+    pub memory: MemoryStore,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    queue: Queue,
+    /// Whose files are being written at this moment, outside the lock.
+    writing: HashSet<TelegramId>,
+    /// How many batches have been taken so far.
+    batches: u64,
+    waiting: HashMap<TelegramId, Vec<Waiting>>,
+    trouble: Option<Trouble>,
+    closing: bool,
+    ended: bool,
+    close: Option<oneshot::Sender<Result<()>>>,
+}
+
+struct Waiting {
+    /// The first batch that holds what is waited for.
+    batch: u64,
+    done: oneshot::Sender<Result<()>>,
+}
+
+/// The disk refuses.
+struct Trouble {
+    code: &'static str,
+    /// Whose files could not be written.
+    failed: HashSet<TelegramId>,
+    attempt: u32,
+    /// Until then it is left alone.
+    rest: Instant,
+}
+
+impl Writer {
+    pub fn new(dir: PathBuf, clock: Clock, memory: MemoryStore, pace: Duration) -> Arc<Self> {
+        let state = State {
+            queue: Queue::new(pace),
+            writing: HashSet::new(),
+            batches: 0,
+            waiting: HashMap::new(),
+            trouble: None,
+            closing: false,
+            ended: false,
+            close: None,
+        };
+        Arc::new(Writer { dir, clock, memory, state: Mutex::new(state), changed: Condvar::new() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The person's session has changed in memory.
+    pub fn changed(&self, user: TelegramId) {
+        let mut state = self.state();
+        let before = state.queue.next();
+        state.queue.mark(user, Instant::now());
+        // A busy person's file is due later: the thread need not wake up for every change.
+        if state.queue.next() != before {
+            self.changed.notify_one();
+        }
+    }
+
+    /// The person's session has been removed from memory.
+    pub fn removed(&self, user: TelegramId) {
+        self.state().queue.urge(user, Instant::now());
+        self.changed.notify_one();
+    }
+
+    /// How many files are not as they should be, and why if there is a reason.
+    pub fn behind(&self) -> (u64, Option<&'static str>) {
+        let state = self.state();
+        let behind = state.queue.len() + state.writing.iter().filter(|&&user| !state.queue.contains(user)).count();
+        (behind as u64, state.trouble.as_ref().map(|trouble| trouble.code))
+    }
+
+    /// Tells when what has changed so far for this person is on disk, or that the disk refuses.
+    pub fn settled(&self, user: TelegramId) -> oneshot::Receiver<Result<()>> {
+        let (done, told) = oneshot::channel();
+        let mut state = self.state();
+        let queued = state.queue.contains(user);
+        if state.ended || !(queued || state.writing.contains(&user)) {
+            tell(done, Ok(()));
+            return told;
+        }
+        if let Some(trouble) = &state.trouble
+            && queued
+            && (trouble.rest > Instant::now() || trouble.failed.contains(&user))
+        {
+            tell(done, Err(refused(trouble.code)));
+            return told;
+        }
+        let batch = if queued {
+            state.queue.urge(user, Instant::now());
+            state.batches + 1
+        } else {
+            state.batches
+        };
+        state.waiting.entry(user).or_default().push(Waiting { batch, done });
+        self.changed.notify_one();
+        told
+    }
+
+    /// Lets the thread write what is left, and end. `None`: somebody has asked for that already.
+    pub fn close(&self) -> Option<oneshot::Receiver<Result<()>>> {
+        let mut state = self.state();
+        if std::mem::replace(&mut state.closing, true) {
+            return None;
+        }
+        let (done, told) = oneshot::channel();
+        if state.ended {
+            tell(done, Ok(()));
+        } else {
+            state.close = Some(done);
+        }
+        self.changed.notify_one();
+        Some(told)
+    }
+
+    /// The thread's work: until the store is closed.
+    pub fn run(&self) {
+        while let Some(batch) = self.next() {
+            let changes: Vec<Change> = batch.iter().map(|&user| self.change(user)).collect();
+            let done = disk::apply(&self.dir, &changes, self.clock.now());
+            self.record(&batch, done);
+        }
+    }
+
+    /// What the person's file is to hold, as of now.
+    fn change(&self, user: TelegramId) -> Change {
+        let record = self.memory.peek(&SessionKey::User(user));
+        // What is in memory was seen to have the form of a session, so it can be written as one; and no file is better than an
+        // old one.
+        Change { user, content: record.and_then(|record| form::encode(&record).ok()) }
+    }
+
+    /// Waits for what is to be written next. `None`: nothing ever again.
+    fn next(&self) -> Option<Vec<TelegramId>> {
+        let mut state = self.state();
+        loop {
+            let now = Instant::now();
+            if state.closing {
+                state.queue.hurry(now);
+            }
+            let resting =
+                state.trouble.as_ref().map(|trouble| trouble.rest).filter(|rest| *rest > now && !state.closing);
+            let batch = if resting.is_some() { Vec::new() } else { state.queue.take(now, BATCH) };
+            if !batch.is_empty() {
+                state.batches += 1;
+                state.writing = batch.iter().copied().collect();
+                return Some(batch);
+            }
+            if state.closing {
+                self.end(&mut state);
+                return None;
+            }
+            let wake = match (state.queue.next(), resting) {
+                (Some(next), Some(rest)) => Some(next.max(rest)),
+                (next, _) => next,
+            };
+            state = match wake {
+                Some(at) => {
+                    let wait = at.saturating_duration_since(now);
+                    self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Notes what became of a batch.
+    fn record(&self, batch: &[TelegramId], done: Vec<io::Result<()>>) {
+        let now = Instant::now();
+        let mut state = self.state();
+        state.writing.clear();
+        let (mut good, mut refusal) = (0, None);
+        for (&user, done) in batch.iter().zip(done) {
+            match done {
+                Ok(()) => {
+                    good += 1;
+                    state.tell_waiting(user, None);
+                    if let Some(trouble) = &mut state.trouble {
+                        trouble.failed.remove(&user);
+                    }
+                }
+                Err(e) => {
+                    let code = disk_code(&e);
+                    state.tell_waiting(user, Some(code));
+                    state.failed(user, code, &e);
+                    refusal = Some(e);
+                }
+            }
+        }
+        match refusal {
+            Some(_) => state.rest(batch, good, now),
+            None => state.recover(),
+        }
+    }
+
+    /// Tells those who wait how it ended.
+    fn end(&self, state: &mut State) {
+        state.ended = true;
+        let lost = state.trouble.as_ref().filter(|trouble| !trouble.failed.is_empty());
+        let result = lost.map_or(Ok(()), |trouble| {
+            let (code, files) = (trouble.code, trouble.failed.len());
+            warn!(
+                event = "session-files",
+                error.code = code,
+                files,
+                "some session files could not be written to the end"
+            );
+            Err(refused(code))
+        });
+        if let Some(done) = state.close.take() {
+            tell(done, result);
+        }
+    }
+}
+
+impl State {
+    /// Tells those who wait for this person's file.
+    fn tell_waiting(&mut self, user: TelegramId, code: Option<&'static str>) {
+        let Some(waiting) = self.waiting.remove(&user) else { return };
+        let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|waiting| waiting.batch <= self.batches);
+        for waiting in now {
+            tell(waiting.done, code.map_or(Ok(()), |code| Err(refused(code))));
+        }
+        if !later.is_empty() {
+            self.waiting.insert(user, later);
+        }
+    }
+
+    /// One file could not be written. The operator hears of the first, and when the reason changes.
+    fn failed(&mut self, user: TelegramId, code: &'static str, error: &io::Error) {
+        let trouble = self.trouble.get_or_insert_with(|| Trouble {
+            code: "",
+            failed: HashSet::new(),
+            attempt: 0,
+            rest: Instant::now(),
+        });
+        trouble.failed.insert(user);
+        if trouble.code != code {
+            trouble.code = code;
+            warn!(
+                event = "session-files",
+                error.code = code,
+                error = %error.kind(),
+                "session files cannot be written; sessions are kept in memory, and written when the disk allows it"
+            );
+        }
+    }
+
+    /// Marks again what was not written. A disk that took nothing is left alone for a while; one that took some is not what is
+    /// wrong, so only the others wait.
+    fn rest(&mut self, batch: &[TelegramId], good: usize, now: Instant) {
+        let closing = self.closing;
+        let Some(trouble) = &mut self.trouble else { return };
+        let again = now + RETRY.delay(trouble.attempt, rand::random());
+        trouble.attempt = trouble.attempt.saturating_add(1);
+        if good == 0 {
+            trouble.rest = again;
+        }
+        // At the end there is one attempt.
+        if !closing {
+            for user in batch.iter().filter(|user| trouble.failed.contains(user)) {
+                self.queue.put_back(*user, again);
+            }
+        }
+    }
+
+    /// A whole batch was written. The trouble is over when nobody's file is behind because of it.
+    fn recover(&mut self) {
+        let Some(trouble) = &mut self.trouble else { return };
+        trouble.rest = Instant::now();
+        if trouble.failed.is_empty() {
+            let code = trouble.code;
+            self.trouble = None;
+            info!(event = "session-files", was = code, "session files are written again, and none is behind");
+        } else {
+            trouble.attempt = 0;
+            let failed: Vec<_> = trouble.failed.iter().copied().collect();
+            for user in failed {
+                self.queue.urge(user, Instant::now());
+            }
+        }
+    }
+}
+
+/// The refusal behind a stable code, for those who wait; the operator has seen the error itself.
+fn refused(code: &'static str) -> SessionError {
+    SessionError::Disk(match code {
+        "session-disk-full" => io::ErrorKind::StorageFull.into(),
+        "session-disk-readonly" => io::ErrorKind::ReadOnlyFilesystem.into(),
+        "session-disk-denied" => io::ErrorKind::PermissionDenied.into(),
+        _ => io::ErrorKind::Other.into(),
+    })
+}
+
+/// Whoever waited may have stopped waiting: then nobody misses the answer.
+fn tell(done: oneshot::Sender<Result<()>>, result: Result<()>) {
+    drop(done.send(result));
+}

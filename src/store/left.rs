@@ -1,0 +1,35 @@
+//! What would be left undone if this person's world closed now?
+//!
+//! Reads only; the rows belong to their own modules.
+use super::error::Result;
+use super::{accounts, flags};
+use crate::domain::{Conversation, Timestamp};
+use rusqlite::Connection;
+
+/// What waits in a vault.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Numbers that need a client, or a look: linked ones, and those that are being linked or logged out.
+    pub numbers: usize,
+    /// Whether something is to be said that can be said, or to be erased.
+    pub unfinished: bool,
+    /// Since when a question waits for its answer.
+    pub asked_at: Option<Timestamp>,
+}
+
+/// What is left in this vault. What is to be said to a person who has blocked the bot waits for them, not for us.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn of(db: &Connection) -> Result<Left> {
+    // The indexes are named, and their conditions written out: see `says::take`.
+    let open = "SELECT EXISTS (SELECT 1 FROM says INDEXED BY says_open WHERE state IN ('pending', 'sending'))
+                    OR EXISTS (SELECT 1 FROM shows INDEXED BY shows_open WHERE shown < version)";
+    let says: bool = db.prepare_cached(open)?.query_row([], |r| r.get(0))?;
+    let (conversation, changed_at) = flags::conversation(db)?;
+    Ok(Left {
+        numbers: accounts::list(db)?.iter().filter(|a| a.state.needs_care()).count(),
+        unfinished: (says && !flags::blocked(db)?) || flags::erasing(db)?.is_some(),
+        asked_at: changed_at.filter(|_| conversation != Conversation::Idle),
+    })
+}

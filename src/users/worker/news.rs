@@ -1,0 +1,118 @@
+//! What a person's own clients tell, taken into the vault.
+use super::{after, env};
+use crate::domain::{AccountId, ClientEvent, LoginStep, PhoneNumber, Reason, Timestamp};
+use crate::flows::{Step, account, chat};
+use crate::store::sends::SendState;
+use crate::store::{Claim, StoreError, Vault, VaultError, accounts, sends};
+use crate::users::apply::{Applied, Applier};
+use crate::users::entry::UserEntry;
+use crate::users::news::News;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tracing::{debug, error};
+
+/// News of the person's clients, in order. They are told once: what the vault could not take now waits for its next try.
+pub(super) async fn take(entry: &Arc<UserEntry>, vault: &Vault, news: VecDeque<News>) -> Result<(), VaultError> {
+    let mut left = news;
+    let taken = take_news(entry, vault, &mut left).await;
+    if taken.is_err() {
+        entry.news.put_back(left);
+    }
+    taken
+}
+
+/// Takes news off the front, each once it is committed. Acks and receipts that follow each other share a commit.
+async fn take_news(entry: &Arc<UserEntry>, vault: &Vault, left: &mut VecDeque<News>) -> Result<(), VaultError> {
+    let about_message = |p: &News| matches!(p.event, ClientEvent::Ack { .. } | ClientEvent::Receipt { .. });
+    while let Some(first) = left.front().cloned() {
+        if entry.slots.generation(first.account) != Some(first.generation) {
+            debug!(user.id = entry.id().0, account.id = first.account.0, "news of an earlier client are not believed");
+            left.pop_front();
+            continue;
+        }
+        let (n, taken) = if about_message(&first) {
+            let batch: Vec<News> = left.iter().take_while(|p| about_message(p)).cloned().collect();
+            (batch.len(), message_news(entry, vault, batch).await)
+        } else {
+            (1, account_news(entry, vault, first).await)
+        };
+        match taken {
+            Err(VaultError::Store(StoreError::Panicked { .. })) => {
+                // Trying again would panic again, and everything behind it would wait for ever.
+                error!(user.id = entry.id().0, "taking news of a number panicked; they are given up");
+            }
+            other => other?,
+        }
+        left.drain(..n);
+    }
+    Ok(())
+}
+
+async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Result<(), VaultError> {
+    let News { account: id, generation, event } = piece;
+    let mut refused = None;
+    if let ClientEvent::Login(LoginStep::Paired { phone }) = &event {
+        refused = claim(entry, id, phone).await?;
+    }
+    if let ClientEvent::Ended { reason, .. } = event {
+        entry.slots.ended(id, generation, reason);
+        entry.care.notify_one();
+    }
+    if matches!(event, ClientEvent::Online) {
+        entry.slots.set_online(id, true);
+    }
+    if matches!(event, ClientEvent::Offline(_)) {
+        entry.slots.set_online(id, false);
+    }
+    let now = Timestamp::now();
+    let env = env(entry, now);
+    let applied = vault
+        .step(now, move |tx, person| {
+            let Some(number) = accounts::get(tx, id)? else { return Ok(Applied::default()) };
+            let step = match refused {
+                Some(reason) => account::taken(&number, reason),
+                None => account::news(&number, &event, &env),
+            };
+            let source = format!("n{id}.{generation}:{}", now.0);
+            Applier { tx, person, source }.apply(step)
+        })
+        .await?;
+    after(entry, applied).await;
+    Ok(())
+}
+
+/// Claims a number whose possession was just proven. `Some`: it is not this account's to have.
+async fn claim(entry: &UserEntry, account: AccountId, phone: &PhoneNumber) -> Result<Option<Reason>, VaultError> {
+    Ok(match entry.shared.claims.claim(phone, entry.id(), account).await? {
+        Claim::Yours => None,
+        Claim::Taken => Some(Reason::NumberTaken),
+    })
+}
+
+async fn message_news(entry: &Arc<UserEntry>, vault: &Vault, mut news: Vec<News>) -> Result<(), VaultError> {
+    news.retain(|p| entry.slots.generation(p.account) == Some(p.generation));
+    let now = Timestamp::now();
+    let applied = vault
+        .step(now, move |tx, person| {
+            let mut applied = Applied::default();
+            let applier = Applier { tx, person, source: String::new() };
+            for piece in news {
+                let (ids, state, reason) = match piece.event {
+                    ClientEvent::Ack { message_id, refused: None } => (vec![message_id], SendState::Sent, None),
+                    ClientEvent::Ack { message_id, refused } => (vec![message_id], SendState::Failed, refused),
+                    ClientEvent::Receipt { message_ids, delivery, .. } => (message_ids, sends::proven(delivery), None),
+                    _ => continue,
+                };
+                for id in ids {
+                    let Some(send) = sends::by_message(tx, piece.account, &id)? else { continue };
+                    if sends::advance(tx, send.id, state, reason)? {
+                        applied.join(applier.apply(Step::default().effect(chat::outcome(&send, state, reason)))?);
+                    }
+                }
+            }
+            Ok(applied)
+        })
+        .await?;
+    after(entry, applied).await;
+    Ok(())
+}
