@@ -219,7 +219,7 @@ async fn introduce(api: Api, reader: Reader, stop: CancellationToken) {
                 info!(event = "introduced", "the bot's commands are registered with Telegram");
                 return;
             }
-            Err(e @ ApiError::Refused { .. }) => {
+            Err(e @ (ApiError::Refused { .. } | ApiError::NoMethod(_))) => {
                 warn!("the bot's commands are not registered with Telegram: {e}");
                 return;
             }

@@ -29,7 +29,8 @@ impl Place {
         fs::write(&token, TOKEN).unwrap();
         fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).unwrap();
         let text = format!(
-            "telegram.token_file = \"token\"\naccess.owner = 5\ntelegram.api_url = \"http://127.0.0.1:9\"\n{extra}"
+            "telegram.token_file = \"token\"\naccess.owner = 5\ntelegram.api_url = \"http://127.0.0.1:9\"\n\
+             whatsapp.web.endpoint = \"ws://127.0.0.1:9\"\n{extra}"
         );
         fs::write(place.path("sekat.toml"), text).unwrap();
         place
@@ -131,8 +132,8 @@ fn a_wrong_command_line_is_2_and_a_wrong_configuration_78() {
     ended(&place.sekat(&["run", "--token", "x"]), 2);
     for command in [&["run"][..], &["key", "rotate"], &["doctor"]] {
         let said = ended(&place.sekat(command), 78);
-        assert!(said.contains("sekat.toml:4: unknown section [sesion]; did you mean [session]?"), "{said}");
-        assert!(said.contains("sekat.toml:5: log.level: expects"), "{said}");
+        assert!(said.contains("sekat.toml:5: unknown section [sesion]; did you mean [session]?"), "{said}");
+        assert!(said.contains("sekat.toml:6: log.level: expects"), "{said}");
     }
     ended(&place.sekat(&["run", "--config", "gone.toml"]), 78);
     let typo = place.command(&["run", "-c", "/dev/null"]).env("SEKAT_TELEGRAM__TOKN", TOKEN).output().unwrap();

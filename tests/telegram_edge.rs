@@ -268,12 +268,12 @@ async fn a_message_arrives_as_it_was_meant() {
     let mut out = text(42, "");
     out.body = Body::Text(RichText::plain("😀 <b>& ").bold("bold").push(" ").code("AB-12"));
     out.keyboard = vec![vec![("Go".into(), "x|1".into())], vec![("Stop".into(), "x|2".into())]];
-    out.reply_to = Some(MessageId(i32::try_from(asked).unwrap()));
+    out.reply_to = Some(MessageId(asked));
     out.silent = true;
     let id = sender.send(&out).await.unwrap();
     let seen = ani.wait_button("Go", SOON).await.unwrap();
     assert_eq!(seen.html, "😀 &lt;b&gt;&amp; <b>bold</b> <code>AB-12</code>");
-    assert_eq!((seen.message_id, seen.reply_to), (i64::from(id.0), Some(asked)));
+    assert_eq!((seen.message_id, seen.reply_to), (id.0, Some(asked)));
     assert_eq!(seen.labels(), ["Go", "Stop"]);
     out.reply_to = Some(MessageId(999_999));
     sender.send(&out).await.expect("a reply to a message that is gone is sent all the same");
@@ -310,7 +310,7 @@ async fn the_qr_picture_is_what_the_simulated_chat_shows() {
     sim.user(42).send("hi").await.unwrap();
     let payload = "2@".to_owned() + &"Ab1/+,".repeat(40);
     let id = sender.send(&qr(42, &payload)).await.unwrap();
-    let seen = sim.user(42).transcript().await.unwrap().into_iter().find(|m| m.message_id == i64::from(id.0)).unwrap();
+    let seen = sim.user(42).transcript().await.unwrap().into_iter().find(|m| m.message_id == id.0).unwrap();
     assert_eq!(seen.html, "Scan <b>me</b>");
     let bytes = sim.user(42).file_of(seen.message_id).await.unwrap();
     assert_eq!(bytes, sekat::telegram::qr::picture(&payload).unwrap());

@@ -5,6 +5,7 @@
 
 pub mod doctor;
 pub mod key;
+mod peers;
 pub mod run;
 pub mod sessions;
 
@@ -177,7 +178,7 @@ impl From<Exit> for ExitCode {
 impl Exit {
     /// What an error that reached the edge means.
     fn of(error: &anyhow::Error) -> Self {
-        if error.is::<ConfigError>() {
+        if error.is::<ConfigError>() || error.is::<peers::NotHere>() {
             return Self::Config;
         }
         if error.is::<WrongUsage>() {

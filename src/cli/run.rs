@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tracing::{error, info, warn};
 
-use super::{Exit, VERSION};
+use super::{Exit, VERSION, peers};
 use crate::config::Config;
 use crate::lifecycle::Lifecycle;
 use crate::store::keys::{self, KeySource, MasterKey};
@@ -56,6 +56,7 @@ fn daemon(config: Config) -> anyhow::Result<Exit> {
 }
 
 async fn run(config: Config) -> anyhow::Result<Exit> {
+    peers::check(&config).await?;
     let lifecycle = Lifecycle::start(&config.data.dir, &config.sessions.dir)?;
     end_rotation(&config)?;
     info!(event = "starting", version = VERSION, "starting");

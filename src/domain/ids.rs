@@ -26,7 +26,7 @@ id!(
 );
 id!(
     /// A Telegram message, unique within its chat.
-    MessageId(i32)
+    MessageId(i64)
 );
 id!(
     /// A Telegram update, unique within its bot.

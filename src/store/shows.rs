@@ -51,7 +51,7 @@ pub fn next(tx: &Tx<'_>) -> Result<Option<Show>> {
                 slot: Slot(r.get(0)?),
                 version: r.get(1)?,
                 out: from_json(&r.get::<_, String>(2)?)?,
-                message: r.get::<_, Option<i32>>(3)?.map(MessageId),
+                message: r.get::<_, Option<i64>>(3)?.map(MessageId),
                 picture: r.get(4)?,
                 expires_at: r.get::<_, Option<i64>>(5)?.map(Timestamp),
             })

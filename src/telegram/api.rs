@@ -6,11 +6,12 @@ use reqwest::multipart::Form;
 use reqwest::{Client, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::error::Error as _;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Telegram's wait when it asks for one without saying how long.
@@ -74,6 +75,9 @@ pub enum ApiError {
         /// Its words, cut short.
         description: String,
     },
+    /// The server knows the bot, but not this method or not this form of it. Not every server has all of them.
+    #[error("find this on Telegram's server: status {0}")]
+    NoMethod(u16),
     /// No usable answer: it may or may not have been done.
     #[error("reach Telegram: {0}")]
     Unreachable(String),
@@ -110,6 +114,8 @@ struct Inner {
     /// `<server>/bot<token>/`
     prefix: String,
     deadline: Duration,
+    /// Whether the server has done anything for this token: only then a 404 cannot be about the token.
+    let_in: AtomicBool,
 }
 
 /// The Bot API. A clone is the same client.
@@ -147,14 +153,17 @@ impl Api {
         if loopback_only {
             // A name is checked each time it is resolved; an address is never resolved and checked here.
             let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-            if literal.is_ok_and(|ip| !ip.is_loopback()) {
+            if literal.is_ok_and(|ip| !ip.to_canonical().is_loopback()) {
                 return Err(SetupError::NotLoopback);
             }
             client = client.no_proxy().dns_resolver(Arc::new(LoopbackOnly));
         }
         let client = client.build().map_err(SetupError::Client)?;
-        let prefix = format!("{}/bot{token}/", api_url.as_str().trim_end_matches('/'));
-        Ok(Api(Arc::new(Inner { client, token, server: api_url, prefix, deadline })))
+        let server = api_url.as_str().trim_end_matches('/');
+        let prefix = format!("{server}/bot{token}/");
+        // With a slash at the end teloxide would put two of them before its method.
+        let server = server.parse().map_err(|_| SetupError::Address)?;
+        Ok(Api(Arc::new(Inner { client, token, server, prefix, deadline, let_in: AtomicBool::new(false) })))
     }
 
     /// The same bot as teloxide sees it, for its dispatcher.
@@ -176,7 +185,7 @@ impl Api {
     /// [`ApiError`].
     pub async fn set_commands(&self, commands: &[(&str, &str)]) -> Result<(), ApiError> {
         let list: Vec<_> = commands.iter().map(|(c, d)| json!({"command": c, "description": d})).collect();
-        self.call::<bool>("setMyCommands", &json!({ "commands": list })).await.map(drop)
+        self.call::<Value>("setMyCommands", &json!({ "commands": list })).await.map(drop)
     }
 
     /// Ends a webhook, which would keep updates from being fetched; what waits stays.
@@ -184,7 +193,7 @@ impl Api {
     /// # Errors
     /// [`ApiError`].
     pub async fn delete_webhook(&self) -> Result<(), ApiError> {
-        self.call::<bool>("deleteWebhook", &json!({ "drop_pending_updates": false })).await.map(drop)
+        self.call::<Value>("deleteWebhook", &json!({ "drop_pending_updates": false })).await.map(drop)
     }
 
     /// One call with parameters as JSON.
@@ -228,11 +237,15 @@ impl Api {
             Ok(envelope) => envelope,
             // Not even the Bot API's form: a proxy, or a server in trouble. serde's words could quote the answer.
             Err(_) if status == 429 => return Err(ApiError::RetryAfter(UNNAMED_WAIT)),
-            Err(_) if matches!(status, 401 | 404) => return Err(ApiError::Token),
+            Err(_) if status == 401 => return Err(ApiError::Token),
+            Err(_) if matches!(status, 404 | 405 | 415 | 422 | 501) => return Err(self.not_found(status)),
             Err(_) => return Err(ApiError::Unreachable(format!("status {status} with an answer that is not one"))),
         };
-        if let (true, Some(result)) = (envelope.ok, envelope.result) {
-            return Ok(result);
+        if envelope.ok {
+            self.0.let_in.store(true, Ordering::Relaxed);
+            // Where nothing is expected, nothing is an answer too.
+            let result = envelope.result.map_or_else(|| T::deserialize(Value::Null), Ok);
+            return result.map_err(|_| ApiError::Unreachable("an answer without its result".to_owned()));
         }
         let code = envelope.error_code.unwrap_or(i64::from(status));
         let description = envelope.description.unwrap_or_default();
@@ -240,13 +253,22 @@ impl Api {
             return Err(ApiError::RetryAfter(Duration::from_secs(seconds)));
         }
         Err(match code {
-            // Telegram says 404 to a token that it cannot even read.
-            401 | 404 => ApiError::Token,
+            401 => ApiError::Token,
+            404 => self.not_found(404),
+            501 => self.not_found(501),
             409 => ApiError::Conflict,
             429 => ApiError::RetryAfter(UNNAMED_WAIT),
             400..=499 => ApiError::Refused { code, description: self.scrub(&description) },
             _ => ApiError::Unreachable(format!("status {code}")),
         })
+    }
+
+    /// Telegram says 404 to a token that it cannot even read, and to a method that it does not have.
+    fn not_found(&self, status: u16) -> ApiError {
+        if status == 404 && !self.0.let_in.load(Ordering::Relaxed) {
+            return ApiError::Token;
+        }
+        ApiError::NoMethod(status)
     }
 
     fn unreachable(&self, error: reqwest::Error) -> ApiError {
@@ -276,7 +298,7 @@ impl reqwest::dns::Resolve for LoopbackOnly {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         Box::pin(async move {
             let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if found.is_empty() || found.iter().any(|address| !address.ip().is_loopback()) {
+            if found.is_empty() || found.iter().any(|address| !address.ip().to_canonical().is_loopback()) {
                 return Err(SetupError::NotLoopback.into());
             }
             Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
@@ -322,7 +344,20 @@ mod tests {
     fn answers_are_told_apart() {
         let api = api("http://127.0.0.1:1", true).unwrap();
         let judge = |status, body: &str| api.judge::<bool>(status, body.as_bytes());
+        for unread in [(404, r#"{"ok":false,"error_code":404,"description":"Not Found"}"#), (404, "not here")] {
+            assert!(matches!(judge(unread.0, unread.1), Err(ApiError::Token)), "nothing is known of the token yet");
+        }
         assert!(judge(200, r#"{"ok":true,"result":true,"new":1}"#).unwrap());
+        assert!(matches!(judge(200, r#"{"ok":true}"#), Err(ApiError::Unreachable(_))));
+        assert!(api.judge::<Value>(200, br#"{"ok":true,"result":null}"#).unwrap().is_null());
+        for missing in [
+            (404, r#"{"ok":false,"error_code":404,"description":"Not Found"}"#),
+            (404, "<html>"),
+            (405, ""),
+            (501, r#"{"ok":false,"error_code":501,"description":"Not Implemented"}"#),
+        ] {
+            assert!(matches!(judge(missing.0, missing.1), Err(ApiError::NoMethod(s)) if s == missing.0));
+        }
         let refused = format!(r#"{{"ok":false,"error_code":400,"description":"Bad Request: {TOKEN}"}}"#);
         let error = judge(400, &refused).unwrap_err();
         assert!(matches!(&error, ApiError::Refused { code: 400, .. }));

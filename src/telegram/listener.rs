@@ -1,7 +1,9 @@
 //! Committed updates on their way into teloxide's dispatcher.
 //!
-//! Owns a bounded queue. What does not fit it, or what teloxide cannot read, takes the short way to the same place, so a
-//! stored row always leads to a wake-up and nothing here can hold up the next person's updates.
+//! Owns a bounded queue, open while somebody reads from its other end. What does not fit it, what teloxide cannot read, and
+//! what comes while teloxide does not dispatch (it first asks the server who the bot is, in its own spelling, which not
+//! every server understands) takes the short way to the same place, so a stored row always leads to a wake-up and nothing
+//! here can hold up the next person's updates.
 use crate::domain::TelegramId;
 use crate::users::port::Route;
 use futures_util::Stream;
@@ -9,6 +11,7 @@ use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use teloxide::stop::{StopFlag, StopToken, mk_stop_token};
 use teloxide::types::{Update, UpdateKind};
@@ -29,12 +32,16 @@ pub(super) fn wake(route: &dyn Route, user: TelegramId) {
 /// The way in of committed updates.
 pub struct Feed {
     queue: mpsc::Sender<Update>,
+    read: Arc<AtomicBool>,
     route: Arc<dyn Route>,
 }
 
 impl Feed {
     /// Hands over a committed update of this user, given as its JSON. Never waits.
     pub fn committed(&self, user: TelegramId, payload: &str) {
+        if !self.read.load(Ordering::Acquire) {
+            return wake(self.route.as_ref(), user);
+        }
         // From text and not from a `Value`: teloxide reads the kind's name as a borrowed string, which only text has.
         let understood = serde_json::from_str::<Update>(payload).ok().filter(|update| {
             // The dispatcher logs what teloxide could not read, with everything it says: such an update must not get
@@ -56,6 +63,9 @@ pub(super) fn person(update: &Update) -> Option<TelegramId> {
 /// The listener that teloxide's dispatcher reads from: it gives out what was committed, and fetches nothing.
 pub struct Committed {
     queue: mpsc::Receiver<Update>,
+    /// Whether somebody reads.
+    read: Arc<AtomicBool>,
+    route: Arc<dyn Route>,
     token: StopToken,
     flag: StopFlag,
 }
@@ -64,7 +74,22 @@ pub struct Committed {
 pub fn feed(route: Arc<dyn Route>) -> (Feed, Committed) {
     let (sender, queue) = mpsc::channel(QUEUE);
     let (token, flag) = mk_stop_token();
-    (Feed { queue: sender, route }, Committed { queue, token, flag })
+    let read = Arc::new(AtomicBool::new(false));
+    let committed = Committed { queue, read: Arc::clone(&read), route: Arc::clone(&route), token, flag };
+    (Feed { queue: sender, read, route }, committed)
+}
+
+impl Drop for Committed {
+    /// Nobody reads any more: what lies in the queue still wakes its people.
+    fn drop(&mut self) {
+        self.read.store(false, Ordering::Release);
+        self.queue.close();
+        while let Ok(update) = self.queue.try_recv() {
+            if let Some(user) = person(&update) {
+                wake(self.route.as_ref(), user);
+            }
+        }
+    }
 }
 
 impl UpdateListener for Committed {
@@ -80,6 +105,7 @@ impl<'a> AsUpdateStream<'a> for Committed {
     type Stream = Updates<'a>;
 
     fn as_stream(&'a mut self) -> Updates<'a> {
+        self.read.store(true, Ordering::Release);
         Updates { queue: &mut self.queue, flag: self.flag.clone() }
     }
 }
@@ -129,9 +155,10 @@ mod tests {
     async fn what_teloxide_reads_goes_through_it_and_the_rest_around_it() {
         let woken = Arc::new(Woken::default());
         let (feed, mut listener) = feed(woken.clone());
+        let mut stream = listener.as_stream();
         feed.committed(TelegramId(7), &update(1));
         assert!(woken.0.lock().unwrap().is_empty());
-        let got = listener.as_stream().next().await.unwrap().unwrap();
+        let got = stream.next().await.unwrap().unwrap();
         assert_eq!(person(&got), Some(TelegramId(7)));
         feed.committed(TelegramId(7), r#"{"update_id": 2, "message": {"from": {"id": 7}}}"#);
         // An id for which teloxide has no room, and an update of somebody else.
@@ -141,9 +168,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn while_nobody_reads_everybody_is_woken_directly_and_nobody_is_left_in_the_queue() {
+        let woken = Arc::new(Woken::default());
+        let (feed, mut listener) = feed(woken.clone());
+        feed.committed(TelegramId(7), &update(1));
+        assert_eq!(*woken.0.lock().unwrap(), [7], "teloxide does not dispatch yet");
+        listener.as_stream();
+        feed.committed(TelegramId(7), &update(2));
+        assert_eq!(*woken.0.lock().unwrap(), [7]);
+        drop(listener);
+        assert_eq!(*woken.0.lock().unwrap(), [7, 7], "it was in the queue when teloxide ended");
+        feed.committed(TelegramId(7), &update(3));
+        assert_eq!(*woken.0.lock().unwrap(), [7, 7, 7]);
+    }
+
+    #[tokio::test]
     async fn a_full_or_stopped_queue_wakes_directly_and_a_panic_stays_there() {
         let woken = Arc::new(Woken::default());
         let (feed, mut listener) = feed(woken.clone());
+        listener.as_stream();
         for id in 0..QUEUE as i64 + 3 {
             feed.committed(TelegramId(7), &update(id));
         }

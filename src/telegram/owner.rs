@@ -10,7 +10,7 @@ pub const KINDS: [&str; 4] = ["message", "edited_message", "callback_query", "my
 /// The update's owner, if it has one.
 pub fn owner(update: &Value) -> Option<TelegramId> {
     let update = update.as_object()?;
-    let mut known = KINDS.iter().filter_map(|kind| Some((*kind, update.get(*kind)?)));
+    let mut known = KINDS.iter().filter_map(|kind| Some((*kind, update.get(*kind).filter(|what| !what.is_null())?)));
     let (kind, what) = known.next()?;
     // Two kinds in one update are no update; which of them would be believed?
     if known.next().is_some() {
@@ -24,7 +24,8 @@ pub fn owner(update: &Value) -> Option<TelegramId> {
         return None;
     }
     let from = what.get("from")?;
-    if from.get("is_bot")?.as_bool()? {
+    // Not every server says of a person that they are no bot; in a private chat with one a bot cannot be anyway.
+    if !matches!(from.get("is_bot"), None | Some(Value::Null | Value::Bool(false))) {
         return None;
     }
     let user = TelegramId(from.get("id")?.as_u64()?);
@@ -114,12 +115,22 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_a_server_leaves_out_or_says_to_be_nothing_does_not_matter() {
+        assert_eq!(owner(&message(json!({"id": 7}), private(7))), Some(TelegramId(7)));
+        let mut update = message(json!({"id": 7, "is_bot": null}), private(7));
+        update["edited_message"] = Value::Null;
+        update["callback_query"] = Value::Null;
+        update["message"]["sender_chat"] = Value::Null;
+        assert_eq!(owner(&update), Some(TelegramId(7)));
+    }
+
+    #[test]
     fn nobody_else_owns_anything() {
         for shared in [777_000, 1_087_968_824, 136_817_688, 0] {
             assert_eq!(owner(&message(person(shared), private(shared))), None, "{shared}");
         }
         assert_eq!(owner(&message(json!({"id": 7, "is_bot": true}), private(7))), None);
-        assert_eq!(owner(&message(json!({"id": 7}), private(7))), None, "not said to be a person");
+        assert_eq!(owner(&message(json!({"id": 7, "is_bot": "no"}), private(7))), None);
         assert_eq!(owner(&message(person(7), private(8))), None, "somebody else's chat");
         for kind in ["group", "supergroup", "channel", "Private", ""] {
             assert_eq!(owner(&message(person(7), json!({"id": 7, "type": kind}))), None, "{kind}");

@@ -20,8 +20,10 @@ use tokio_util::sync::CancellationToken;
 const BATCH: u32 = 100;
 /// How much longer than the poll itself its answer may take.
 const GRACE: Duration = Duration::from_secs(5);
-/// An empty answer that comes sooner than this was no long poll.
+/// An answer with nothing new that comes sooner than this was no long poll.
 const HASTY: Duration = Duration::from_millis(20);
+/// A server that does not hold requests open must not be asked as fast as it answers.
+const UNHURRIED: Duration = Duration::from_millis(200);
 
 /// How to poll.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +80,7 @@ enum Trouble {
     Token,
     Conflict,
     Refused,
+    NoMethod,
     Unreachable,
     Spool,
 }
@@ -90,6 +93,8 @@ pub struct Poller {
     config: PollConfig,
     stats: Arc<PollStats>,
     trouble: Option<Trouble>,
+    /// Tried since the last success.
+    webhook_ended: bool,
     /// Failures since the last success.
     attempt: u32,
 }
@@ -106,7 +111,7 @@ struct Batch {
 impl Poller {
     /// A poller that stores into `spool` and then tells `feed`.
     pub fn new(api: Api, spool: Spool, feed: Feed, config: PollConfig) -> Self {
-        Poller { api, spool, feed, config, stats: Arc::default(), trouble: None, attempt: 0 }
+        Poller { api, spool, feed, config, stats: Arc::default(), trouble: None, webhook_ended: false, attempt: 0 }
     }
 
     /// What has come in, as it counts on.
@@ -116,7 +121,7 @@ impl Poller {
 
     /// Fetches until cancelled; then returns at once, but lets a running commit end. Whatever fails is tried again.
     pub async fn run(mut self, cancel: CancellationToken) {
-        let Some(mut offset) = self.prepare(&cancel).await else { return };
+        let Some(mut offset) = self.cursor(&cancel).await else { return };
         loop {
             let asked = Instant::now();
             let fetched = tokio::select! {
@@ -126,18 +131,20 @@ impl Poller {
             let wait = match fetched {
                 Ok(updates) if updates.is_empty() => {
                     self.well();
-                    // A server that does not hold requests open must not be asked as fast as it answers.
-                    (asked.elapsed() < HASTY).then_some(Duration::from_millis(200))
+                    (asked.elapsed() < HASTY).then_some(UNHURRIED)
                 }
                 Ok(updates) => match self.store(updates).await {
                     Ok(next) => {
                         self.well();
+                        // Also a server that gives what it was told we have.
+                        let old = next <= offset && asked.elapsed() < HASTY;
                         offset = next.or(offset);
-                        None
+                        old.then_some(UNHURRIED)
                     }
                     // The offset stays, so Telegram gives the same updates again.
                     Err(wait) => Some(wait),
                 },
+                Err(ApiError::Conflict) if self.end_webhook(&cancel).await => None,
                 Err(error) => Some(self.trouble_with(&error)),
             };
             if let Some(wait) = wait
@@ -148,23 +155,21 @@ impl Poller {
         }
     }
 
-    /// Ends a webhook and finds where to go on. `None`: cancelled.
-    async fn prepare(&mut self, cancel: &CancellationToken) -> Option<Option<UpdateId>> {
-        loop {
-            let deleted = tokio::select! {
-                deleted = self.api.delete_webhook() => deleted,
-                () = cancel.cancelled() => return None,
-            };
-            match deleted {
-                Ok(()) => break,
-                Err(error) => {
-                    let wait = self.trouble_with(&error);
-                    if !rest(wait, cancel).await {
-                        return None;
-                    }
-                }
-            }
+    /// A webhook keeps updates from being fetched, and Telegram calls that a conflict: it is ended. `false`: that was done
+    /// already, so something else is the matter, or it cannot be done now.
+    async fn end_webhook(&mut self, cancel: &CancellationToken) -> bool {
+        if std::mem::replace(&mut self.webhook_ended, true) {
+            return false;
         }
+        self.stats.failures.fetch_add(1, Ordering::Relaxed);
+        tokio::select! {
+            ended = self.api.delete_webhook() => ended.is_ok(),
+            () = cancel.cancelled() => false,
+        }
+    }
+
+    /// Where to go on. `None`: cancelled.
+    async fn cursor(&mut self, cancel: &CancellationToken) -> Option<Option<UpdateId>> {
         loop {
             match self.spool.cursor().await {
                 Ok(cursor) => return Some(cursor),
@@ -207,6 +212,7 @@ impl Poller {
 
     fn well(&mut self) {
         self.attempt = 0;
+        self.webhook_ended = false;
         self.stats.healthy.store(true, Ordering::Relaxed);
         if self.trouble.take().is_some() {
             tracing::info!("updates are coming in again");
@@ -219,6 +225,7 @@ impl Poller {
             ApiError::Token => (Trouble::Token, "tg-token"),
             ApiError::Conflict => (Trouble::Conflict, "tg-conflict"),
             ApiError::Refused { .. } => (Trouble::Refused, "tg-refused"),
+            ApiError::NoMethod(_) => (Trouble::NoMethod, "tg-no-method"),
             ApiError::RetryAfter(_) | ApiError::Unreachable(_) => (Trouble::Unreachable, "tg-unreachable"),
         };
         if self.is_new(trouble) {

@@ -119,7 +119,10 @@ impl Reader {
 
     /// Tells the bot's user name, once Telegram has told it. Until then a command for any bot counts as ours.
     pub fn named(&self, username: &str) {
-        self.username.get_or_init(|| username.trim_start_matches('@').to_owned());
+        let username = username.trim_start_matches('@');
+        if !username.is_empty() {
+            self.username.get_or_init(|| username.to_owned());
+        }
     }
 
     fn message(&self, message: &Value) -> Option<Input> {
@@ -149,17 +152,17 @@ impl ReadUpdate for Reader {
         let update: Value = serde_json::from_str(payload).ok()?;
         // Only what has an owner is ever stored; asking again costs nothing and holds whoever calls this.
         owner(&update)?;
-        if let Some(message) = update.get("message") {
+        if let Some(message) = present(&update, "message") {
             return self.message(message);
         }
-        if let Some(message) = update.get("edited_message") {
+        if let Some(message) = present(&update, "edited_message") {
             return Some(Input::Edited { message: message_id(message)? });
         }
-        if let Some(press) = update.get("callback_query") {
+        if let Some(press) = present(&update, "callback_query") {
             return Some(Input::Press {
                 data: string(press, "data")?.to_owned(),
                 message: press.get("message").and_then(message_id),
-                callback: string(press, "id")?.to_owned(),
+                callback: press.get("id").and_then(id_text)?,
             });
         }
         match string(update.get("my_chat_member")?.get("new_chat_member")?, "status")? {
@@ -179,7 +182,12 @@ fn string<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
 }
 
 fn message_id(message: &Value) -> Option<MessageId> {
-    message.get("message_id")?.as_i64().and_then(|id| i32::try_from(id).ok()).map(MessageId)
+    message.get("message_id")?.as_i64().map(MessageId)
+}
+
+/// An id that Telegram writes as text, and a simpler server as a number.
+fn id_text(id: &Value) -> Option<String> {
+    id.as_str().map(str::to_owned).or_else(|| id.as_u64().map(|id| id.to_string()))
 }
 
 fn has_unknown_content(message: &Value) -> bool {

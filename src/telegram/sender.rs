@@ -8,7 +8,6 @@ use crate::domain::{Body, ChatId, MessageId, Outgoing, RichText};
 use crate::users::port::{Telegram, TelegramError};
 use async_trait::async_trait;
 use reqwest::multipart::{Form, Part};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// The name under which a picture travels in a form.
@@ -18,11 +17,6 @@ const PICTURE: &str = "picture";
 #[derive(Debug, Clone)]
 pub struct Sender {
     api: Api,
-}
-
-#[derive(Deserialize)]
-struct Sent {
-    message_id: i32,
 }
 
 impl Sender {
@@ -45,7 +39,7 @@ impl Telegram for Sender {
             fields.insert("disable_notification".into(), true.into());
         }
         put_keyboard(&mut fields, out);
-        let sent: Result<Sent, ApiError> = match &out.body {
+        let sent: Result<Value, ApiError> = match &out.body {
             Body::Text(text) => {
                 put_text(&mut fields, "text", "entities", text);
                 fields.insert("link_preview_options".into(), json!({ "is_disabled": true }));
@@ -57,7 +51,13 @@ impl Telegram for Sender {
                 self.api.upload("sendPhoto", form(fields, payload)?).await
             }
         };
-        sent.map(|sent| MessageId(sent.message_id)).map_err(fate)
+        match sent {
+            // Sent is sent: without a usable id (the Bot API knows 0 for that) it only cannot be changed any more.
+            Ok(sent) => Ok(MessageId(sent.get("message_id").and_then(Value::as_i64).unwrap_or(0))),
+            // Without this method nobody could be told anything: it is waited for.
+            Err(error @ ApiError::NoMethod(_)) => Err(TelegramError::Unreachable(error.to_string())),
+            Err(error) => Err(fate(error)),
+        }
     }
 
     async fn edit(&self, message: MessageId, out: &Outgoing) -> Result<(), TelegramError> {
@@ -166,6 +166,7 @@ fn fate(error: ApiError) -> TelegramError {
         // The token can be put right while the daemon runs; a message must not be given up for it.
         ApiError::Token | ApiError::Conflict => TelegramError::Unreachable(error.to_string()),
         ApiError::Unreachable(why) => TelegramError::Unreachable(why),
+        ApiError::NoMethod(_) => TelegramError::Refused(error.to_string()),
         // Every 403 says that this person or group does not take our messages.
         ApiError::Refused { code: 403, .. } => TelegramError::Blocked,
         ApiError::Refused { description, .. } if says(&description, &BLOCKED) => TelegramError::Blocked,
@@ -194,6 +195,7 @@ mod tests {
         assert!(matches!(refused(400, photo), TelegramError::Gone));
         assert!(matches!(refused(400, "Bad Request: BUTTON_DATA_INVALID"), TelegramError::Refused(_)));
         assert!(matches!(fate(ApiError::Token), TelegramError::Unreachable(_)));
+        assert!(matches!(fate(ApiError::NoMethod(404)), TelegramError::Refused(_)));
         let wait = Duration::from_secs(3);
         assert!(matches!(fate(ApiError::RetryAfter(wait)), TelegramError::RetryAfter(w) if w == wait));
     }

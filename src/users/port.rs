@@ -35,7 +35,8 @@ pub trait Telegram: Send + Sync + 'static {
     /// Changes a message to show this instead; "not modified" is success.
     ///
     /// # Errors
-    /// [`TelegramError`]; `Gone` when it must be sent anew (also when a text would have to become a picture).
+    /// [`TelegramError`]; `Gone` when it must be sent anew (also when a text would have to become a picture), `Refused`
+    /// also by a server that cannot change messages.
     async fn edit(&self, message: MessageId, out: &Outgoing) -> Result<(), TelegramError>;
 
     /// Deletes a message; one that is gone already is success.

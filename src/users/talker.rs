@@ -1,6 +1,7 @@
 //! Takes what is to be said to a person, and says it, in order and within Telegram's limits.
 use super::entry::UserEntry;
 use super::port::TelegramError;
+use crate::domain::effect::Slot;
 use crate::domain::text::{MESSAGE_UNITS, utf16_len};
 use crate::domain::{Body, Class, MessageId, Outgoing, Timestamp};
 use crate::flows::words;
@@ -11,11 +12,14 @@ use crate::store::{Result, Vault, says, shows};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// Waits between tries when Telegram is away. Short, so that people hear soon when it is back; the budget keeps all of
 /// them together from storming it.
 const AWAY: Backoff = Backoff { first: Duration::from_millis(250), cap: Duration::from_secs(5) };
+
+/// Tries to change a message before a new one takes its place.
+const FALL_BACK: u32 = 3;
 
 /// How often the time left of something that expires is told anew: often enough to be believed, and far from Telegram's
 /// one message a second.
@@ -28,7 +32,8 @@ pub(super) async fn run(entry: Arc<UserEntry>) {
     if let Err(e) = vault.tx_normal(|tx| says::recover(tx).map(drop)).await {
         warn!(user.id = entry.id().0, error.code = e.code(), "cannot look for what was being said");
     }
-    let mut talker = Talker { entry, vault, trouble: 0, handed: None, last: None, shown: None, countdown: None };
+    let mut talker =
+        Talker { entry, vault, trouble: 0, handed: None, last: None, shown: None, countdown: None, ticked: None };
     loop {
         let Some(inside) = talker.entry.enter() else { break };
         let next = match talker.turn().await {
@@ -68,6 +73,8 @@ struct Talker {
     last: Option<(Say, Said)>,
     /// What is on screen with its time left, and when that is told anew.
     countdown: Option<(Show, Instant)>,
+    /// What is to be shown again only because its time left has changed: the slot and the version.
+    ticked: Option<(Slot, i64)>,
     /// What was shown last and could not be put on record: shown again it would stand in the chat twice.
     shown: Option<(Show, Option<MessageId>)>,
 }
@@ -92,6 +99,7 @@ impl Talker {
     /// Marks what counts down to be shown again, unless something newer stands there.
     async fn tick(&mut self) {
         let Some((show, _)) = self.countdown.take() else { return };
+        self.ticked = Some((show.slot.clone(), show.version));
         if let Err(e) = self.vault.tx_normal(move |tx| shows::again(tx, &show)).await {
             warn!(user.id = self.entry.id().0, error.code = e.code(), "cannot tell the time left");
         }
@@ -199,10 +207,11 @@ impl Talker {
         if !self.permit(&show.out, show.slot.class()).await {
             return Ok(Next::Idle);
         }
-        match self.put_in_place(&show).await {
-            Ok(message) => {
-                self.trouble = 0;
-                let left = show.expires_at.map(|t| Timestamp::now().until(t)).filter(|left| *left > TICK);
+        let tick = self.ticked.as_ref().is_some_and(|(slot, version)| *slot == show.slot && *version == show.version);
+        match self.put_in_place(&show, tick).await {
+            Ok((message, counts)) => {
+                (self.trouble, self.ticked) = (0, None);
+                let left = show.expires_at.map(|t| Timestamp::now().until(t)).filter(|left| counts && *left > TICK);
                 self.countdown = left.map(|_| (show.clone(), Instant::now() + TICK));
                 self.record(show, Some(message)).await?;
                 Ok(Next::More)
@@ -218,27 +227,33 @@ impl Talker {
         }
     }
 
-    /// Changes the message that stands in the slot, or puts a new one there.
-    async fn put_in_place(&self, show: &Show) -> std::result::Result<MessageId, TelegramError> {
+    /// Changes the message that stands in the slot, or puts a new one there: a server that cannot change messages must
+    /// not keep anybody from seeing what is new. Gives the message, and whether its time left can be told anew: a new
+    /// message at each tick would be worse than a time that stands still.
+    async fn put_in_place(&self, show: &Show, tick: bool) -> std::result::Result<(MessageId, bool), TelegramError> {
         let telegram = &self.entry.shared.telegram;
         let out = with_time_left(show);
         if let Some(message) = show.message {
             let same_kind = show.picture == matches!(show.out.body, Body::Qr { .. });
-            if same_kind {
-                match telegram.edit(message, &out).await {
-                    Ok(()) => return Ok(message),
-                    Err(TelegramError::Gone) => {}
-                    Err(e) => return Err(e),
+            let changed = if same_kind { telegram.edit(message, &out).await } else { Err(TelegramError::Gone) };
+            let stands = match changed {
+                Ok(()) => return Ok((message, true)),
+                Err(TelegramError::Gone) => !same_kind,
+                Err(TelegramError::Refused(_)) if tick => return Ok((message, false)),
+                Err(TelegramError::Refused(_)) => true,
+                // No answer to this, while others may be answered: some servers fall over what they do not know.
+                Err(TelegramError::Unreachable(_)) if self.trouble >= FALL_BACK => true,
+                Err(e) => return Err(e),
+            };
+            // Tidiness: where it cannot be done (too old to be deleted, say), what is new still counts.
+            if stands && let Err(e) = telegram.delete(show.out.chat, message).await {
+                if let TelegramError::RetryAfter(_) = e {
+                    return Err(e);
                 }
-            } else {
-                match telegram.delete(show.out.chat, message).await {
-                    // Too old to be deleted, say: what is new still counts.
-                    Ok(()) | Err(TelegramError::Gone | TelegramError::Refused(_)) => {}
-                    Err(e) => return Err(e),
-                }
+                debug!(user.id = self.entry.id().0, "an outdated message stays: {e}");
             }
         }
-        telegram.send(&out).await
+        telegram.send(&out).await.map(|message| (message, true))
     }
 
     async fn record(&mut self, show: Show, message: Option<MessageId>) -> Result<()> {

@@ -9,7 +9,7 @@ mod telegram;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{Exit, VERSION};
+use super::{Exit, VERSION, peers};
 use crate::config::Config;
 
 /// How bad a finding is.
@@ -146,6 +146,10 @@ fn examine(config: &Config, findings: &mut Findings) {
             return findings.fail("telegram", format!("cannot be asked: {e}"), "free some memory or file handles");
         }
     };
+    if let Err(error) = runtime.block_on(peers::check(config)) {
+        let advice = "point both at servers on 127.0.0.1, or build without the feature demo";
+        return findings.fail("peers", format!("cannot {error}"), advice);
+    }
     runtime.block_on(telegram::examine(config, findings));
 }
 

@@ -40,6 +40,7 @@ pub(super) struct Setup {
     pub(super) version: (u32, u32, u32),
     pub(super) device_name: String,
     pub(super) login_timeout: Duration,
+    pub(super) silence: Duration,
 }
 
 /// A client on whatsapp-rust.
@@ -65,7 +66,14 @@ impl WebClient {
             return Err(StartError::Setup("the key store holds no linked device".into()));
         }
         let tasks = Tasks::new();
-        let shared = Shared::new(account, Link::new(login.clone(), linked.is_some()), sink, tasks.clone(), unstored);
+        let shared = Shared::new(
+            account,
+            Link::new(login.clone(), linked.is_some()),
+            sink,
+            tasks.clone(),
+            unstored,
+            setup.silence,
+        );
         let bot = match build(setup, &shared, keys).await {
             Ok(bot) => bot,
             Err(error) => {

@@ -134,6 +134,11 @@ impl Link {
         if self.online || unheard { self.gone(Reason::NetworkAway) } else { Vec::new() }
     }
 
+    /// Whether a connection was begun and nothing has been heard on it.
+    pub(super) fn is_silent(&self) -> bool {
+        self.silent
+    }
+
     /// How many connections were begun.
     pub(super) fn attempts(&self) -> u64 {
         self.attempts

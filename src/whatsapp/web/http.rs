@@ -47,8 +47,8 @@ impl reqwest::dns::Resolve for LoopbackNames {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         Box::pin(async move {
             let url = reqwest::Url::parse(&format!("http://{}/", name.as_str()))?;
-            let address = loopback(&url).await?;
-            let addresses: reqwest::dns::Addrs = Box::new(std::iter::once(SocketAddr::new(address.ip(), 0)));
+            let here = loopback(&url).await?;
+            let addresses: reqwest::dns::Addrs = Box::new(here.into_iter().map(|a| SocketAddr::new(a.ip(), 0)));
             Ok(addresses)
         })
     }

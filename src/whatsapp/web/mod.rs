@@ -36,6 +36,8 @@ pub struct WebConfig {
     pub loopback_only: bool,
     /// How long linking may take as a whole, all QR pictures or codes together.
     pub login_timeout: Duration,
+    /// How long the server may say nothing before it is connected to anew. The library itself waits 20 s for a connection.
+    pub silence: Duration,
     /// The name under which the phone lists this device.
     pub device_name: String,
 }
@@ -47,6 +49,7 @@ impl Default for WebConfig {
             version: None,
             loopback_only: false,
             login_timeout: Duration::from_secs(600),
+            silence: Duration::from_secs(25),
             device_name: "Sekat".to_owned(),
         }
     }
@@ -71,8 +74,8 @@ impl WebProvider {
             let fresh = Device::new();
             (fresh.app_version_primary, fresh.app_version_secondary, fresh.app_version_tertiary)
         });
-        let setup =
-            Setup { endpoint, http, version, device_name: config.device_name, login_timeout: config.login_timeout };
+        let WebConfig { device_name, login_timeout, silence, .. } = config;
+        let setup = Setup { endpoint, http, version, device_name, login_timeout, silence };
         Ok(WebProvider { setup })
     }
 }

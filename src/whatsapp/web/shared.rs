@@ -17,16 +17,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
+use whatsapp_rust::store::commands::DeviceCommand;
 use whatsapp_rust::types::durability_hook::InboundDurabilityHook;
 use whatsapp_rust::wacore::types::events::{
     Event, EventHandler, EventInterest, InboundMessage as Received, MessageBatch, Receipt, ServerAck,
 };
 use whatsapp_rust::wacore::types::presence::ReceiptType;
 use whatsapp_rust::{Client, Jid as WaJid};
-
-/// From the first byte to the first word of the server. The library itself waits 10 s for the phone's keys after a first
-/// login, and 20 s for a connection.
-const LOGIN: Duration = Duration::from_secs(25);
 
 /// One client's shared part.
 pub(super) struct Shared {
@@ -37,6 +34,8 @@ pub(super) struct Shared {
     pub(super) code: CodeNews,
     /// Rung when something that came in could not be stored.
     pub(super) unstored: Arc<Notify>,
+    /// How long the server may say nothing at all.
+    silence: Duration,
     client: OnceLock<Weak<Client>>,
     state: Mutex<State>,
 }
@@ -91,6 +90,7 @@ impl Shared {
         sink: Arc<dyn EventSink>,
         tasks: Tasks,
         unstored: Arc<Notify>,
+        silence: Duration,
     ) -> Arc<Self> {
         let state = State { link, sink: Some(sink), closing: false, ended: false };
         Arc::new(Shared {
@@ -99,6 +99,7 @@ impl Shared {
             waiters: Arc::default(),
             code: CodeNews::default(),
             unstored,
+            silence,
             client: OnceLock::new(),
             state: Mutex::new(state),
         })
@@ -182,6 +183,23 @@ impl Shared {
         drop(sink);
     }
 
+    /// Whether the last connection came to nothing.
+    fn is_silent(&self) -> bool {
+        self.lock().link.is_silent()
+    }
+
+    /// Forgets the server's key, so that the next connection begins with the whole handshake, which learns and checks it
+    /// anew. The library does so by itself only when the server answers wrongly; one that has another key now, or takes
+    /// the whole handshake only, may simply hang up.
+    async fn forget_server(&self) {
+        let Some(client) = self.client() else { return };
+        let store = client.persistence_manager();
+        if store.get_device_snapshot().server_cert_chain.is_some() {
+            tracing::debug!(account.id = %self.account, event = "handshake_anew", "the short handshake came to nothing");
+            store.process_command(DeviceCommand::ClearServerCertChain).await;
+        }
+    }
+
     /// Ends the run loop: what it would go on for is out of reach.
     fn stop(self: &Arc<Self>) {
         if let Some(client) = self.client() {
@@ -190,15 +208,17 @@ impl Shared {
     }
 
     /// Gives a connection up on which the server says nothing at all. The library would wait for its keepalive, which
-    /// takes up to a minute to find that out.
+    /// takes up to a minute to find that out. Once it has let the client in, the rest is the library's: it waits a minute for
+    /// a server that does not say how much lies there, and much longer for single answers.
     fn watch_login(self: &Arc<Self>) {
         let attempt = self.lock().link.attempts();
         let me = Arc::downgrade(self);
+        let silence = self.silence;
         self.tasks.spawn(async move {
-            tokio::time::sleep(LOGIN).await;
+            tokio::time::sleep(silence).await;
             let Some(me) = me.upgrade() else { return };
             if me.lock().link.is_unheard(attempt)
-                && let Some(client) = me.client()
+                && let Some(client) = me.client().filter(|client| !client.is_logged_in())
             {
                 tracing::info!(account.id = %me.account, event = "login_silent", "WhatsApp does not answer; connecting anew");
                 client.reconnect_immediately().await;
@@ -257,7 +277,8 @@ impl Shared {
 
     fn receipt(self: &Arc<Self>, receipt: &Receipt) {
         let delivery = match receipt.r#type {
-            ReceiptType::Delivered => Delivery::Delivered,
+            // From a device that nobody looks at, as linked devices mostly are: it has arrived all the same.
+            ReceiptType::Delivered | ReceiptType::Inactive => Delivery::Delivered,
             ReceiptType::Read | ReceiptType::Played => Delivery::Read,
             _ => return,
         };
@@ -358,8 +379,12 @@ impl InboundDurabilityHook for Hook {
 /// Hears of connections that are tried.
 pub(super) struct Watch(pub(super) Arc<Shared>);
 
+#[async_trait]
 impl Attempts for Watch {
-    fn connecting(&self) {
+    async fn connecting(&self) {
+        if self.0.is_silent() {
+            self.0.forget_server().await;
+        }
         self.0.apply(Link::connecting);
         self.0.watch_login();
     }

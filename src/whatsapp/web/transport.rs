@@ -48,23 +48,28 @@ impl Endpoint {
         Ok(Endpoint { url, loopback_only })
     }
 
-    /// The address to dial. For a process that may only talk to this machine the host is resolved here, and what is
-    /// dialled is the address that was looked at; with TLS the name stays, because the certificate is for it.
-    async fn target(&self) -> Result<String, DialError> {
+    /// The addresses to dial, one after the other until one answers; never none. For a process that may only talk to this
+    /// machine the host is resolved here, and what is dialled is the address that was looked at; with TLS the name stays,
+    /// because the certificate is for it.
+    async fn targets(&self) -> Result<Vec<String>, DialError> {
         if !self.loopback_only {
-            return Ok(self.url.to_string());
+            return Ok(vec![self.url.to_string()]);
         }
-        let address = loopback(&self.url).await?;
-        let mut url = self.url.clone();
-        if url.scheme() == "ws" {
+        let addresses = loopback(&self.url).await?;
+        if self.url.scheme() != "ws" {
+            return Ok(vec![self.url.to_string()]);
+        }
+        let target = |address: SocketAddr| {
+            let mut url = self.url.clone();
             url.set_ip_host(address.ip()).map_err(|()| DialError::Endpoint)?;
-        }
-        Ok(url.to_string())
+            Ok(url.to_string())
+        };
+        addresses.into_iter().map(target).collect()
     }
 }
 
-/// The address behind a host; refused unless every one of its addresses is on this machine.
-pub(super) async fn loopback(url: &reqwest::Url) -> Result<SocketAddr, DialError> {
+/// The addresses behind a host, at least one; refused unless every one of them is on this machine.
+pub(super) async fn loopback(url: &reqwest::Url) -> Result<Vec<SocketAddr>, DialError> {
     let host = url.host_str().ok_or(DialError::Endpoint)?;
     let port = match (url.port(), url.scheme()) {
         (Some(port), _) => port,
@@ -76,16 +81,17 @@ pub(super) async fn loopback(url: &reqwest::Url) -> Result<SocketAddr, DialError
         Ok(ip) => vec![SocketAddr::new(ip, port)],
         Err(_) => tokio::net::lookup_host((bare, port)).await.map_err(DialError::Resolve)?.collect(),
     };
-    if addresses.iter().any(|address| !address.ip().to_canonical().is_loopback()) {
+    if addresses.is_empty() || addresses.iter().any(|address| !address.ip().to_canonical().is_loopback()) {
         return Err(DialError::NotLoopback);
     }
-    addresses.into_iter().next().ok_or(DialError::NotLoopback)
+    Ok(addresses)
 }
 
 /// Hears about attempts, because the library tells nobody of one that fails.
+#[async_trait]
 pub(super) trait Attempts: Send + Sync + 'static {
-    /// A connection is about to be made.
-    fn connecting(&self);
+    /// A connection is about to be made; it waits for this.
+    async fn connecting(&self);
     /// It could not be made.
     fn failed(&self);
 }
@@ -98,9 +104,20 @@ pub(super) struct Dialer<A> {
 
 impl<A: Attempts> Dialer<A> {
     async fn dial(&self) -> anyhow::Result<Connection> {
-        let url = self.endpoint.target().await?;
-        TokioWebSocketTransportFactory::new().with_url(url).create_transport().await
+        first_that_answers(self.endpoint.targets().await?).await
     }
+}
+
+/// A name such as `localhost` has several addresses, and a server may listen on one of them.
+async fn first_that_answers(urls: Vec<String>) -> anyhow::Result<Connection> {
+    let mut last = Err(DialError::NotLoopback.into());
+    for url in urls {
+        last = TokioWebSocketTransportFactory::new().with_url(url).create_transport().await;
+        if last.is_ok() {
+            break;
+        }
+    }
+    last
 }
 
 type Connection = (Arc<dyn Transport>, whatsapp_rust::async_channel::Receiver<TransportEvent>);
@@ -108,7 +125,7 @@ type Connection = (Arc<dyn Transport>, whatsapp_rust::async_channel::Receiver<Tr
 #[async_trait]
 impl<A: Attempts> TransportFactory for Dialer<A> {
     async fn create_transport(&self) -> anyhow::Result<Connection> {
-        self.attempts.connecting();
+        self.attempts.connecting().await;
         let dialled = match tokio::time::timeout(CONNECT, self.dial()).await {
             Ok(dialled) => dialled,
             Err(_) => Err(DialError::Timeout(CONNECT).into()),
@@ -151,18 +168,34 @@ impl Transport for Bounded {
 mod tests {
     use super::*;
 
-    async fn target(url: &str) -> Result<String, DialError> {
-        Endpoint::new(url, true)?.target().await
+    async fn targets(url: &str) -> Result<Vec<String>, DialError> {
+        Endpoint::new(url, true)?.targets().await
     }
 
     #[tokio::test]
     async fn only_this_machine_is_dialled_when_told_so() {
-        assert_eq!(target("ws://127.0.0.1:9/ws/chat").await.unwrap(), "ws://127.0.0.1:9/ws/chat");
-        assert_eq!(target("ws://[::1]:9/").await.unwrap(), "ws://[::1]:9/");
-        assert!(target("ws://localhost:9/").await.unwrap().ends_with(":9/"));
+        assert_eq!(targets("ws://127.0.0.1:9/ws/chat").await.unwrap(), ["ws://127.0.0.1:9/ws/chat"]);
+        assert_eq!(targets("ws://[::1]:9/").await.unwrap(), ["ws://[::1]:9/"]);
+        let named = targets("ws://localhost:9/").await.unwrap();
+        assert!(!named.is_empty() && named.iter().all(|url| ["ws://127.0.0.1:9/", "ws://[::1]:9/"].contains(&&**url)));
         for far in ["ws://192.0.2.1/ws", "wss://192.0.2.1/ws", "ws://[2001:db8::1]:80/", "ws://0.0.0.0:9/"] {
-            assert!(matches!(target(far).await, Err(DialError::NotLoopback)), "{far}");
+            assert!(matches!(targets(far).await, Err(DialError::NotLoopback)), "{far}");
         }
+    }
+
+    #[cfg(feature = "demo")]
+    #[tokio::test]
+    async fn a_name_with_several_addresses_is_reached_on_any_of_them() {
+        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let somebody = server.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (peer, _) = server.accept().await.unwrap();
+            tokio_websockets::ServerBuilder::new().accept(peer).await.unwrap()
+        });
+        let urls = [nobody, somebody].map(|address| format!("ws://{address}/")).to_vec();
+        assert!(first_that_answers(urls[..1].to_vec()).await.is_err());
+        assert!(first_that_answers(urls).await.is_ok());
     }
 
     #[tokio::test]
@@ -171,7 +204,7 @@ mod tests {
             assert!(Endpoint::new(wrong, false).is_err(), "{wrong}");
         }
         let far = Endpoint::new("wss://web.whatsapp.com/ws/chat", false).unwrap();
-        assert_eq!(far.target().await.unwrap(), "wss://web.whatsapp.com/ws/chat");
+        assert_eq!(far.targets().await.unwrap(), ["wss://web.whatsapp.com/ws/chat"]);
     }
 
     #[tokio::test]
