@@ -2,6 +2,7 @@
 //!
 //! Every task here works for one person. A task that panics is started again; the others do not notice, and neither does
 //! anybody else.
+use super::handover::Handover;
 use super::life::{Inside, Life};
 use super::looks::Looks;
 use super::news::{News, NewsQueue};
@@ -49,6 +50,8 @@ pub struct UserEntry {
     pub(super) work: Notify,
     /// Rows wait for Telegram.
     pub(super) talk: Notify,
+    /// What the worker leaves for an idle talker.
+    pub(super) handover: Handover,
     /// Accounts may not be as they should be.
     pub(super) care: Notify,
     /// News of the person's own clients.
@@ -82,6 +85,7 @@ impl UserEntry {
             ready: CancellationToken::new(),
             work: Notify::new(),
             talk: Notify::new(),
+            handover: Handover::default(),
             care: Notify::new(),
             news: NewsQueue::default(),
             slots: Slots::default(),

@@ -9,6 +9,7 @@ mod courier;
 pub mod entry;
 mod erase;
 mod going;
+mod handover;
 mod life;
 mod looks;
 mod news;

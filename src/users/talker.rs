@@ -28,7 +28,7 @@ pub(super) async fn run(entry: Arc<UserEntry>) {
     if let Err(e) = vault.tx_normal(|tx| says::recover(tx).map(drop)).await {
         warn!(user.id = entry.id().0, error.code = e.code(), "cannot look for what was being said");
     }
-    let mut talker = Talker { entry, vault, trouble: 0, last: None, shown: None, countdown: None };
+    let mut talker = Talker { entry, vault, trouble: 0, handed: None, last: None, shown: None, countdown: None };
     loop {
         let Some(inside) = talker.entry.enter() else { break };
         let next = match talker.turn().await {
@@ -46,7 +46,7 @@ pub(super) async fn run(entry: Arc<UserEntry>) {
         }
     }
     // What was said last is on record before the entry goes; otherwise it would be said again.
-    if let Err(e) = talker.settle().await {
+    if let Err(e) = talker.put_back().await {
         warn!(user.id = talker.entry.id().0, error.code = e.code(), "cannot record what was said last");
     }
 }
@@ -62,6 +62,8 @@ struct Talker {
     vault: Vault,
     /// Tries since the last success.
     trouble: u32,
+    /// What the worker handed over to be said next.
+    handed: Option<Say>,
     /// What was said last and is not on record yet: it is recorded in the transaction that takes the next.
     last: Option<(Say, Said)>,
     /// What is on screen with its time left, and when that is told anew.
@@ -74,6 +76,9 @@ impl Talker {
     /// Waits for the next thing to do. `false`: the entry stops.
     async fn wait(&mut self, next: Next) -> bool {
         let pause = if let Next::After(pause) = next { Some(pause) } else { None };
+        if matches!(next, Next::Idle) && !self.entry.is_blocked() {
+            self.entry.handover.rest();
+        }
         let tick = self.countdown.as_ref().map(|(_, at)| *at).filter(|_| pause.is_none());
         tokio::select! {
             () = self.entry.stop.cancelled() => return false,
@@ -95,10 +100,17 @@ impl Talker {
     /// One thing to say and one to show, where there are any.
     async fn turn(&mut self) -> Result<Next> {
         if self.entry.is_blocked() {
-            self.settle().await?;
+            self.put_back().await?;
             return Ok(Next::Idle);
         }
         self.settle_shown().await?;
+        self.handed = self.handed.take().or_else(|| self.entry.handover.wake());
+        if self.handed.is_some() {
+            self.settle().await?;
+        }
+        if let Some(say) = self.handed.take() {
+            return self.say(say).await;
+        }
         let last = self.last.clone();
         let (say, show) = self
             .vault
@@ -134,6 +146,14 @@ impl Talker {
         Ok(())
     }
 
+    /// What was handed over is not said now.
+    async fn put_back(&mut self) -> Result<()> {
+        self.settle().await?;
+        self.last =
+            self.handed.take().or_else(|| self.entry.handover.wake()).map(|say| (say, Said::Again { maybe: false }));
+        self.settle().await
+    }
+
     async fn say(&mut self, say: Say) -> Result<Next> {
         let mut out = say.out.clone();
         if say.repeated {
@@ -144,21 +164,25 @@ impl Talker {
             self.last = Some((say, Said::Again { maybe: false }));
             return Ok(Next::Idle);
         }
-        let (said, next) = match self.entry.shared.telegram.send(&out).await {
-            Ok(message) => (Said::Sent(message), Next::More),
+        let next = match self.entry.shared.telegram.send(&out).await {
+            Ok(message) => {
+                self.trouble = 0;
+                self.entry.shows(say.class, message);
+                self.last = Some((say, Said::Sent(message)));
+                Next::More
+            }
             Err(e) => {
+                // Before anything that can fail: its row must not stay `sending`.
                 let maybe = matches!(e, TelegramError::Unreachable(_));
-                match self.judge(&out, e).await? {
-                    Some(next) => (Said::Again { maybe }, next),
-                    None => (Said::Failed, Next::More),
+                self.last = Some((say.clone(), Said::Again { maybe }));
+                if let Some(next) = self.judge(&out, e).await? {
+                    next
+                } else {
+                    self.last = Some((say, Said::Failed));
+                    Next::More
                 }
             }
         };
-        if let Said::Sent(message) = said {
-            self.trouble = 0;
-            self.entry.shows(say.class, message);
-        }
-        self.last = Some((say, said));
         if matches!(next, Next::After(_) | Next::Idle) {
             self.settle().await?;
         }

@@ -211,7 +211,9 @@ async fn input(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Result<A
 async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Result<(Applied, usize), StoreError> {
     let now = Timestamp::now();
     let (bot, mut env, reader) = (entry.shared.spool.bot(), env(entry, now), Arc::clone(&entry.shared.reader));
-    vault
+    let claim = entry.handover.claim();
+    let hand_over = claim.is_some();
+    let (applied, taken, handed) = vault
         .step(now, move |tx, person| {
             let (mut all, mut taken) = (Applied::default(), 0);
             for row in rows {
@@ -235,9 +237,14 @@ async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Res
                     break;
                 }
             }
-            Ok((all, taken))
+            let handed = if hand_over && all.talk { says::take(tx)? } else { None };
+            Ok((all, taken, handed))
         })
-        .await
+        .await?;
+    if let (Some(claim), Some(say)) = (claim, handed) {
+        claim.give(say);
+    }
+    Ok((applied, taken))
 }
 
 /// News of the person's clients, in order. They are told once: what the vault could not take now waits for its next try.
