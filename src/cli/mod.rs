@@ -6,6 +6,7 @@
 pub mod doctor;
 pub mod key;
 pub mod run;
+pub mod sessions;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -76,6 +77,40 @@ pub enum Command {
     /// Work on the master key
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Look at the session files: what the daemon is doing for whom; clean up after it
+    #[command(subcommand, long_about = sessions::ABOUT, after_help = sessions::EXAMPLES)]
+    Sessions(SessionsCommand),
+}
+
+/// What can be done with the session files.
+#[derive(Debug, Subcommand)]
+pub enum SessionsCommand {
+    /// Everybody's session in a line each
+    List {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Everything about one person's session
+    Show {
+        /// The person's Telegram id
+        id: u64,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// How many there are, what they wait for, and what else lies in the folder
+    Stats {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove the files of sessions that have expired
+    Cleanup {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// What can be done with the master key.
@@ -108,6 +143,7 @@ pub fn execute(common: Common, command: Command) -> ExitCode {
         Command::Run => run::execute(config),
         Command::Doctor { json } => doctor::execute(config, json),
         Command::Key(KeyCommand::Rotate { new_key_file }) => finish(key::rotate(config, new_key_file.as_deref())),
+        Command::Sessions(command) => finish(sessions::execute(config, &command)),
     }
 }
 

@@ -147,10 +147,9 @@ impl MemoryStore {
         let state = self.open()?;
         let limit = query.limit.max(1);
         let from = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let mut found = state
-            .sessions
-            .range((from, Bound::Unbounded))
-            .filter(|(key, slot)| now < slot.expires_at && key.to_string().starts_with(query.prefix));
+        let mut found = state.sessions.range((from, Bound::Unbounded)).filter(|(key, slot)| {
+            now < slot.expires_at && (query.prefix.is_empty() || key.to_string().starts_with(query.prefix))
+        });
         let records: Vec<_> = found.by_ref().take(limit).map(|(key, slot)| slot.record(key)).collect();
         let next = found.next().and(records.last()).map(|record| record.key.clone());
         Ok(Page { records, next })

@@ -3,6 +3,7 @@
 //! Owns the list of findings. It changes nothing: no folder, key or lock is made.
 
 mod local;
+mod sessions;
 mod telegram;
 
 use std::path::PathBuf;
@@ -138,6 +139,7 @@ pub fn execute(config: Option<PathBuf>, json: bool) -> ExitCode {
 fn examine(config: &Config, findings: &mut Findings) {
     configuration(config, findings);
     local::examine(config, findings);
+    sessions::examine(config, findings);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(e) => {

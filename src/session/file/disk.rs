@@ -2,10 +2,12 @@
 //!
 //! Owns no state. It must not know why a file is written, and runs on the writer's own thread only.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::damage::Damage;
 use super::name::{self, Name};
@@ -17,18 +19,26 @@ pub(super) struct Change {
     pub content: Option<Vec<u8>>,
 }
 
-/// Makes the folder, for its owner alone, where it is not there.
+/// Makes the folder where it is not there, and keeps everybody but its owner out of it.
 pub(super) fn make_folder(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let mode = fs::metadata(dir)?.permissions().mode() & 0o7777;
+    if mode & 0o077 == 0 { Ok(()) } else { fs::set_permissions(dir, Permissions::from_mode(mode & !0o077)) }
 }
 
 /// Makes several changes, each at once or not at all: temporary files, fsync of each, renames, one fsync of the folder. First all
 /// are written and then all are flushed, so that the file system can flush them together. What became of each, in order.
 pub(super) fn apply(dir: &Path, changes: &[Change], now: Timestamp) -> Vec<io::Result<()>> {
+    let folder = match open_folder(dir) {
+        Ok(folder) => folder,
+        Err(e) => return changes.iter().map(|_| Err(again(&e))).collect(),
+    };
+    // An operator who stands in the way for longer than this was stopped in the middle, and is not waited for.
+    lock(&folder, Duration::from_secs(1));
     let begun: Vec<_> = changes.iter().map(|change| begin(dir, change)).collect();
     let mut done: Vec<_> = changes.iter().zip(begun).map(|(change, begun)| finish(dir, change, begun?, now)).collect();
     if done.iter().any(Result::is_ok)
-        && let Err(e) = File::open(dir).and_then(|dir| dir.sync_all())
+        && let Err(e) = folder.sync_all()
     {
         // What was renamed may be forgotten by a power cut: it has to be done again.
         for one in done.iter_mut().filter(|one| one.is_ok()) {
@@ -36,6 +46,33 @@ pub(super) fn apply(dir: &Path, changes: &[Change], now: Timestamp) -> Vec<io::R
         }
     }
     done
+}
+
+/// Opens the folder, and makes it where somebody has removed it.
+fn open_folder(dir: &Path) -> io::Result<File> {
+    match File::open(dir) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            make_folder(dir)?;
+            File::open(dir)
+        }
+        other => other,
+    }
+}
+
+/// Whoever changes the folder holds this lock on it: the daemon for a batch, an operator's clean-up for a file. The kernel frees
+/// it when `folder` is closed, however that comes about. `false`: another one held it for all of `limit`.
+fn lock(folder: &File, limit: Duration) -> bool {
+    let end = Instant::now() + limit;
+    while let Err(e) = folder.try_lock() {
+        match e {
+            TryLockError::WouldBlock if Instant::now() < end => {}
+            TryLockError::WouldBlock => return false,
+            // A file system that knows no locks: nobody holds one.
+            TryLockError::Error(_) => return true,
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    true
 }
 
 fn again(error: &io::Error) -> io::Error {
@@ -48,22 +85,12 @@ type Begun = Option<(PathBuf, File)>;
 fn begin(dir: &Path, change: &Change) -> io::Result<Begun> {
     let Some(content) = &change.content else { return Ok(None) };
     let path = dir.join(name::unfinished(change.user));
-    let mut file = match create(&path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            make_folder(dir)?;
-            create(&path)?
-        }
-        other => other?,
-    };
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
     if let Err(e) = file.write_all(content) {
         discard(&path);
         return Err(e);
     }
     Ok(Some((path, file)))
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// The disk is probably full: leave nothing half-done on it. If even that fails, the next start does it.
@@ -147,25 +174,20 @@ pub fn erase(dir: &Path, user: TelegramId) -> io::Result<usize> {
     Ok(removed)
 }
 
-/// Removes a person's session file if it has expired, also beside a daemon that may write it anew at any moment: the file is
-/// taken away first and judged then, and put back where it turns out to be a newer one. Whether it was removed.
+/// Removes a person's session file if it has expired, also beside a daemon that may write it anew at any moment. Whether it was
+/// removed.
+///
+/// # Errors
+/// When the file cannot be removed, or the daemon does not let go of the folder.
 pub(super) fn remove_expired(dir: &Path, user: TelegramId, now: Timestamp) -> io::Result<bool> {
-    let (path, taken) = (dir.join(name::session(user)), dir.join(name::unfinished(user)));
-    match fs::rename(&path, &taken) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-        other => other?,
+    let folder = File::open(dir)?;
+    if !lock(&folder, Duration::from_secs(5)) {
+        return Err(io::ErrorKind::ResourceBusy.into());
     }
-    let expired = super::read::read_at(&taken, user).is_ok_and(|found| found.is_some_and(|f| f.expires_at <= now));
-    if !expired {
-        // A link, unlike a rename, leaves in place what the daemon has written meanwhile, which is newer still.
-        match fs::hard_link(&taken, &path) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-                fs::rename(&taken, &path)?;
-                return Ok(false);
-            }
-            _ => {}
-        }
+    // Read again: before the lock was had, it may have been written anew.
+    let expired = super::read::read(dir, user).is_ok_and(|found| found.is_some_and(|found| found.expires_at <= now));
+    if expired {
+        gone(fs::remove_file(dir.join(name::session(user))))?;
     }
-    fs::remove_file(&taken)?;
     Ok(expired)
 }

@@ -34,20 +34,32 @@ pub struct Loaded {
 pub(super) fn load(dir: &Path, clock: &Clock, memory: &MemoryStore) -> Loaded {
     let began = Instant::now();
     let mut loaded = Loaded::default();
-    match disk::make_folder(dir).and_then(|()| read::look(dir)) {
-        Ok(look) => take_in(dir, look, clock, memory, &mut loaded),
-        Err(e) => warn!(
-            event = "session-files",
-            error.code = disk_code(&e),
-            error = %e.kind(),
-            "the sessions folder cannot be used; sessions are kept in memory, and written when the disk allows it"
-        ),
+    let made = disk::make_folder(dir);
+    // One that cannot be made private can still be read.
+    let trouble = match read::look(dir) {
+        Ok(look) => {
+            take_in(dir, look, clock, memory, &mut loaded);
+            made.err()
+        }
+        Err(e) => Some(e),
+    };
+    if let Some(e) = trouble {
+        unusable(&e);
     }
     loaded.took = began.elapsed();
     let Loaded { sessions, expired, set_aside, leftovers, others, took } = &loaded;
     let duration_ms = took.as_millis();
     info!(event = "session-files", sessions, expired, set_aside, leftovers, others, duration_ms, "session files read");
     loaded
+}
+
+fn unusable(error: &io::Error) {
+    warn!(
+        event = "session-files",
+        error.code = disk_code(error),
+        error = %error.kind(),
+        "the sessions folder cannot be used as it is; sessions are kept in memory, and written when the disk allows it"
+    );
 }
 
 fn take_in(dir: &Path, look: read::Look, clock: &Clock, memory: &MemoryStore, loaded: &mut Loaded) {

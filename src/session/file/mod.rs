@@ -60,16 +60,20 @@ impl FileStore {
 
     pub(super) async fn with_pace(dir: PathBuf, clock: Clock, pace: Duration) -> Result<(Self, Loaded)> {
         let memory = MemoryStore::new(clock.clone());
-        // Versions rise over restarts too, also where the session that had the largest is gone.
-        memory.rise_above(Version(u64::try_from(clock.now().0).unwrap_or(0)));
+        // Versions rise over restarts too, also where the session that had the largest is gone: they begin at the clock's
+        // microseconds, which no rate of changes overtakes.
+        memory.rise_above(Version(u64::try_from(clock.now().0).unwrap_or(0).saturating_mul(1_000)));
         let writer = Writer::new(dir, clock, memory, pace);
         let (done, told) = oneshot::channel();
         let working = Arc::clone(&writer);
+        let log = tracing::dispatcher::get_default(Clone::clone);
         let work = move || {
-            let loaded = load::load(&working.dir, &working.clock, &working.memory);
-            // Whoever opened it may have gone; closing then ends the work below.
-            drop(done.send(loaded));
-            working.run();
+            tracing::dispatcher::with_default(&log, || {
+                let loaded = load::load(&working.dir, &working.clock, &working.memory);
+                // Whoever opened it may have gone; closing then ends the work below.
+                drop(done.send(loaded));
+                working.run();
+            });
         };
         let thread = thread::Builder::new().name("sekat-sessions".to_owned());
         drop(thread.spawn(work).map_err(SessionError::Disk)?);

@@ -108,12 +108,8 @@ fn read_all(dir: &Path, users: &[TelegramId]) -> Vec<Outcome> {
 /// # Errors
 /// Why it is not to be believed.
 pub fn read(dir: &Path, user: TelegramId) -> Result<Option<UserRecord>, Damage> {
-    read_at(&dir.join(name::session(user)), user)
-}
-
-/// Reads the file at `path` as that person's.
-pub(super) fn read_at(path: &Path, user: TelegramId) -> Result<Option<UserRecord>, Damage> {
-    let before = match fs::symlink_metadata(path) {
+    let path = dir.join(name::session(user));
+    let before = match fs::symlink_metadata(&path) {
         Ok(meta) => meta,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(_) => return Err(Damage::Unreadable),
@@ -127,7 +123,7 @@ pub(super) fn read_at(path: &Path, user: TelegramId) -> Result<Option<UserRecord
     if before.len() > MAX_FILE {
         return Err(Damage::Huge);
     }
-    let file = match File::open(path) {
+    let file = match File::open(&path) {
         Ok(file) => file,
         // The daemon may have removed it since, when somebody looks beside it.
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -139,7 +135,7 @@ pub(super) fn read_at(path: &Path, user: TelegramId) -> Result<Option<UserRecord
     }
     // A link that was put here in between leads to another file. So does a new session of the daemon's: that one has one name.
     if (after.dev(), after.ino()) != (before.dev(), before.ino())
-        && fs::symlink_metadata(path).is_ok_and(|now| now.is_symlink())
+        && fs::symlink_metadata(&path).is_ok_and(|now| now.is_symlink())
     {
         return Err(Damage::Symlink);
     }

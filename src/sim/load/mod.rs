@@ -9,6 +9,7 @@ mod kill;
 mod link;
 mod memory;
 mod report;
+pub mod sessions;
 mod updates;
 mod usage;
 
@@ -33,6 +34,8 @@ pub enum Bench {
     Flood,
     /// Random kills: what is lost, what is doubled
     Kill,
+    /// Session files: written, read at a start, used meanwhile
+    Sessions,
     /// All of them
     All,
 }
@@ -65,7 +68,9 @@ pub async fn execute(options: Options) -> anyhow::Result<ExitCode> {
     let found = match options.bench {
         Bench::All => {
             let mut figures = Vec::new();
-            for bench in [Bench::Updates, Bench::Cold, Bench::Link, Bench::Flood, Bench::Memory, Bench::Kill] {
+            for bench in
+                [Bench::Updates, Bench::Cold, Bench::Link, Bench::Flood, Bench::Memory, Bench::Kill, Bench::Sessions]
+            {
                 for mut figure in one(bench, &binary, &options).await? {
                     figure.name = format!("{}: {}", name(bench), figure.name);
                     figures.push(figure);
@@ -97,6 +102,7 @@ async fn one(bench: Bench, binary: &Path, options: &Options) -> anyhow::Result<V
         Bench::Link => Box::pin(link::run(binary, options)).await,
         Bench::Flood => Box::pin(flood::run(binary, options)).await,
         Bench::Kill => Box::pin(kill::run(binary, options)).await,
+        Bench::Sessions => Box::pin(sessions::run(options)).await,
         Bench::All => Ok(Vec::new()),
     }
 }
