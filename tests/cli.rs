@@ -345,6 +345,20 @@ fn doctor_fails_on_a_refused_token_a_dead_server_and_a_damaged_key() {
     assert!(finding(&report, "user keys")["what"].as_str().unwrap().contains("key-damaged"));
 }
 
+#[test]
+fn doctor_reports_what_belongs_to_no_user_and_leaves_it() {
+    let place = Place::new("");
+    populated(&place);
+    fs::create_dir_all(place.path("data/users/old-backup")).unwrap();
+    fs::create_dir_all(place.path("data/users/4711")).unwrap();
+    let (_, report) = doctor_with(&place, "http://127.0.0.1:9");
+    let found = finding(&report, "user folders");
+    assert_eq!(found["level"], "warn");
+    assert!(found["what"].as_str().unwrap().ends_with("belong to no user: 4711, old-backup"), "{found}");
+    assert_eq!(finding(&report, "user keys")["what"], "3 can be opened");
+    assert!(place.path("data/users/old-backup").is_dir() && place.path("data/users/4711").is_dir());
+}
+
 fn damage(path: &Path) {
     let mut bytes = Vec::new();
     fs::File::open(path).unwrap().read_to_end(&mut bytes).unwrap();

@@ -5,7 +5,8 @@ use super::entry::UserEntry;
 use super::life::{self, Closing};
 use super::store::UserDataStore;
 use crate::domain::Timestamp;
-use crate::store::{Left, StoreError, VaultError};
+use crate::store::says::Said;
+use crate::store::{Left, StoreError, VaultError, says};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing::{debug, info, warn};
@@ -40,6 +41,14 @@ impl Going<'_> {
         let left = left(entry).await?;
         Ok(left.numbers > 0 || left.unfinished)
     }
+}
+
+/// What an entry whose tasks have ended leaves. A message that the worker handed over when its talker had gone was not said.
+async fn put_back_and_look(entry: &UserEntry) -> Result<Left, StoreError> {
+    if let (Some(vault), Some(say)) = (entry.opened_vault(), entry.handover.wake()) {
+        vault.tx_normal(move |tx| says::record(tx, &say, Said::Again { maybe: false })).await?;
+    }
+    left(entry).await
 }
 
 /// What the vault of an entry has left.
@@ -83,7 +92,7 @@ impl Closing for Going<'_> {
         if !entry.ready.is_cancelled() {
             return;
         }
-        match left(entry).await {
+        match put_back_and_look(entry).await {
             Ok(left) => *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(left),
             Err(e) => warn!(user.id = entry.id().0, error.code = e.code(), "cannot see what a user's world leaves"),
         }

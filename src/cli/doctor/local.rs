@@ -138,9 +138,16 @@ fn user_keys(dir: &Path, master: &MasterKey, findings: &mut Findings) {
         }
     };
     let (mut good, mut bad) = (0_u64, 0_u64);
+    let mut orphans = Vec::new();
     for entry in entries.flatten() {
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<i64>().ok()) else { continue };
+        let name = entry.file_name().to_string_lossy().into_owned();
         let path = entry.path().join("key");
+        let id = name.parse::<i64>().ok().filter(|id| id.to_string() == name);
+        // Without a key and without data it is nobody's; data without a key is a failure, and told as one.
+        let Some(id) = id.filter(|_| path.exists() || entry.path().join("user.db").exists()) else {
+            orphans.push(name);
+            continue;
+        };
         match DataKey::load(master, &path, id) {
             Ok(_) => good += 1,
             Err(e) => {
@@ -157,6 +164,14 @@ fn user_keys(dir: &Path, master: &MasterKey, findings: &mut Findings) {
         findings.fail("user keys", format!("{} more like these", bad - 5), "is it the right master key?");
     }
     findings.ok("user keys", format!("{good} can be opened"));
+    if !orphans.is_empty() {
+        orphans.sort();
+        let (count, shown) = (orphans.len(), dir.join("users"));
+        orphans.truncate(5);
+        let advice = "the daemon leaves it alone and never deletes it; look what it is, and remove it yourself";
+        let what = format!("{count} in {} belong to no user: {}", shown.display(), orphans.join(", "));
+        findings.warn("user folders", what, advice);
+    }
 }
 
 fn handles(findings: &mut Findings) {

@@ -66,7 +66,7 @@ fn count(n: u64) -> f64 {
     n as f64
 }
 
-async fn link(bed: &Bed, from: u64, to: u64) -> anyhow::Result<()> {
+pub(super) async fn link(bed: &Bed, from: u64, to: u64) -> anyhow::Result<()> {
     let mut linking = futures_util::stream::iter(from..to).map(|n| bed.link(n)).buffer_unordered(AT_ONCE);
     while let Some(done) = linking.next().await {
         done?;

@@ -9,7 +9,9 @@ mod kill;
 mod link;
 mod memory;
 mod report;
+mod restart;
 pub mod sessions;
+mod sweep;
 mod updates;
 mod usage;
 
@@ -36,9 +38,26 @@ pub enum Bench {
     Kill,
     /// Session files: written, read at a start, used meanwhile
     Sessions,
+    /// A start with many known people and their numbers
+    Restart,
+    /// A round of looking for who has gone idle
+    Sweep,
     /// All of them
     All,
 }
+
+/// What `all` measures, in this order.
+const ALL: [Bench; 9] = [
+    Bench::Updates,
+    Bench::Cold,
+    Bench::Link,
+    Bench::Flood,
+    Bench::Memory,
+    Bench::Kill,
+    Bench::Sessions,
+    Bench::Restart,
+    Bench::Sweep,
+];
 
 /// What to measure, and how.
 #[derive(Debug, Clone, Args)]
@@ -68,9 +87,7 @@ pub async fn execute(options: Options) -> anyhow::Result<ExitCode> {
     let found = match options.bench {
         Bench::All => {
             let mut figures = Vec::new();
-            for bench in
-                [Bench::Updates, Bench::Cold, Bench::Link, Bench::Flood, Bench::Memory, Bench::Kill, Bench::Sessions]
-            {
+            for bench in ALL {
                 for mut figure in one(bench, &binary, &options).await? {
                     figure.name = format!("{}: {}", name(bench), figure.name);
                     figures.push(figure);
@@ -102,6 +119,8 @@ async fn one(bench: Bench, binary: &Path, options: &Options) -> anyhow::Result<V
         Bench::Link => Box::pin(link::run(binary, options)).await,
         Bench::Flood => Box::pin(flood::run(binary, options)).await,
         Bench::Kill => Box::pin(kill::run(binary, options)).await,
+        Bench::Restart => Box::pin(restart::run(binary, options)).await,
+        Bench::Sweep => Box::pin(sweep::run(options)).await,
         Bench::Sessions => Box::pin(sessions::run(options)).await,
         Bench::All => Ok(Vec::new()),
     }

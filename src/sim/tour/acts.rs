@@ -252,7 +252,8 @@ fn folder(stage: &Stage, id: u64) -> std::path::PathBuf {
     stage.data().join("users").join(id.to_string())
 }
 
-async fn gone(path: &std::path::Path) -> anyhow::Result<()> {
+/// Waits until a file or folder is gone.
+pub(super) async fn gone(path: &std::path::Path) -> anyhow::Result<()> {
     let until = Instant::now() + Duration::from_secs(5);
     while path.exists() {
         if Instant::now() > until {

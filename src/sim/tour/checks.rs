@@ -40,6 +40,10 @@ checks! {
     Read = "read-shown", "the writer sees: read";
     Forged = "forged-button-refused", "a button that the bot never made is refused";
     Copied = "copied-button-refused", "a button copied from another person's chat is refused, and nothing happens to that person";
+    Parked = "idle-question-put-aside", "a question that nobody answers is put aside with a note, and the session file goes";
+    Idle = "idle-number-stays-connected", "the idle person's number stays connected and receives";
+    Stopped = "stopped-in-conversation", "the daemon is stopped in the middle of a question";
+    Resumed = "conversation-resumes", "after the restart the question is answered as if nothing had happened";
     Killed = "killed-in-conversation", "SIGKILL, with messages in flight both ways";
     Restart = "back-after-kill", "the daemon is up again";
     LostIn = "nothing-lost-from-whatsapp", "every message from WhatsApp is in the chat";

@@ -7,6 +7,7 @@ mod cast;
 mod checks;
 mod crash;
 mod disk;
+mod rest;
 mod show;
 
 use super::stage::{Stage, StageConfig};
@@ -73,7 +74,8 @@ async fn play(
     stage: &mut Option<Stage>,
 ) -> anyhow::Result<()> {
     show.section("The bot comes up");
-    let config = StageConfig::new(binary, folder.path(), &[ANA_ID, BUDI_ID]);
+    let more = format!("[session]\nttl = \"{}s\"\nsweep = \"200ms\"\n", rest::TTL.as_secs());
+    let config = StageConfig { more, ..StageConfig::new(binary, folder.path(), &[ANA_ID, BUDI_ID]) };
     let stage = stage.insert(show.check(Check::Start, Stage::open(config)).await?);
     for phone in PHONES {
         stage.phone(phone.number, phone.name)?;
@@ -86,6 +88,8 @@ async fn play(
     acts::stranger(show, stage).await?;
     let (from_citra, _) = Box::pin(acts::chat(show, stage, &mut ana, &mut budi)).await?;
     acts::buttons(show, stage, &mut ana, &mut budi).await?;
+    rest::idle(show, stage, &mut budi).await?;
+    Box::pin(rest::resumed(show, stage, &mut budi)).await?;
     Box::pin(crash::killed_in_conversation(show, stage, &mut ana, &from_citra)).await?;
     acts::sealed(show, stage).await?;
     acts::logout(show, stage, &mut budi).await?;
