@@ -192,10 +192,16 @@ async fn a_new_world_begins_only_when_the_old_one_has_its_receipt() -> anyhow::R
     let tries = telegram.calls(Some("sendMessage"), before, PATIENCE).await?.calls;
     assert!(!tries.is_empty() && tries.iter().all(|call| !call.ok));
     assert_ana_is_gone(&stage)?;
-    // The receipt cannot be given; she has begun to talk again; and the daemon dies, twice.
+    // The receipt cannot be given; she has begun to talk again; and the daemon dies, twice: while it overwrites the key,
+    // and later.
     ana.send("/start").await?;
-    for _ in 0..2 {
+    let hers = stage.data().join("users").join(ANA.to_string());
+    for half_destroyed in [true, false] {
         stage.kill().await?;
+        if half_destroyed {
+            std::fs::create_dir(&hers)?;
+            std::fs::write(hers.join("key"), [0x5A; 96])?;
+        }
         stage.start().await?;
         assert_budi_is_well(&stage, &mut budi).await?;
         assert_ana_is_gone(&stage)?;
@@ -204,8 +210,7 @@ async fn a_new_world_begins_only_when_the_old_one_has_its_receipt() -> anyhow::R
     let receipt = ana.wait_text("Erased.", PATIENCE).await?;
     let welcome = ana.wait_text("Welcome", PATIENCE).await?;
     assert!(receipt.message_id < welcome.message_id);
-    let key = stage.data().join("users").join(ANA.to_string()).join("key");
-    assert!(key.exists(), "the new world was removed with the old one");
+    assert!(hers.join("key").exists(), "the new world was removed with the old one");
     stage.link_by_qr(&mut ana, ANAS).await?;
     stage.close().await
 }

@@ -1,8 +1,8 @@
 //! Erasing a person: devices unlinked, key destroyed, folder, session file and claims removed, a receipt given.
 //!
-//! Killed at any point it goes on at the next start: first the vault's own flag says so, and once that is gone with the
-//! key, the directory does. Until the receipt is given the person has no entry but this one, so that no new world begins
-//! in the folder that is being removed; what they send waits in the spool.
+//! Killed at any point it goes on at the next start: first the vault's own flag says so, and once the devices are gone the
+//! directory does, which needs no key. Until the receipt is given the person has no entry but this one, so that no new
+//! world begins in the folder that is being removed; what they send waits in the spool.
 use super::entry::UserEntry;
 use super::port::TelegramError;
 use super::store::{Shared, UserDataStore};
@@ -38,8 +38,8 @@ pub(super) async fn begin(entry: &Arc<UserEntry>, users: &UserDataStore, until: 
     };
     entry.stop.cancel();
     entry.leave_screen().await;
-    while let Err(e) = shared.spool.forget(entry.id(), Some(until)).await {
-        error!(user.id = entry.id().0, error.code = e.code(), "cannot forget an erased user's updates");
+    while let Err(e) = commit(entry, until, &receipt).await {
+        error!(user.id = entry.id().0, error.code = e.code(), "cannot note that a user is being erased");
         if !wait(&shared, &mut attempt).await {
             return;
         }
@@ -49,7 +49,15 @@ pub(super) async fn begin(entry: &Arc<UserEntry>, users: &UserDataStore, until: 
     }
 }
 
-/// Removes every device at WhatsApp, as far as it can be reached, and fences every file.
+/// From the note in the directory on, a start needs neither the vault nor its key to go on; so what the vault alone knows,
+/// up to which update the old world reached, is done before.
+async fn commit(entry: &UserEntry, until: UpdateId, receipt: &Receipt) -> Result<(), VaultError> {
+    entry.shared.spool.forget(entry.id(), Some(until)).await?;
+    entry.shared.directory.note_erasure(entry.id(), receipt.clone()).await?;
+    Ok(entry.vault().await?.db().fence().await?)
+}
+
+/// Removes every device at WhatsApp, as far as it can be reached.
 async fn unlink(entry: &Arc<UserEntry>) -> Result<Receipt, VaultError> {
     let shared = &entry.shared;
     let vault = entry.vault().await?;
@@ -83,8 +91,6 @@ async fn unlink(entry: &Arc<UserEntry>) -> Result<Receipt, VaultError> {
             receipt.unconfirmed += 1;
         }
     }
-    shared.directory.note_erasure(entry.id(), receipt.clone()).await?;
-    vault.db().fence().await?;
     Ok(receipt)
 }
 

@@ -22,11 +22,7 @@ impl UserDataStore {
         let shared = self.shared();
         for (user, receipt) in shared.directory.erasures().await? {
             info!(user.id = user.0, "an erasing was interrupted; finishing it");
-            if shared.vaults.exists(user) {
-                self.entry(user);
-            } else {
-                self.finish_erasing(user, receipt);
-            }
+            self.finish_erasing(user, receipt);
         }
         let (known, folders) = self.known().await?;
         let waiting: HashSet<TelegramId> = shared.spool.users().await?.into_iter().collect();

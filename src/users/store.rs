@@ -226,7 +226,7 @@ impl UserDataStore {
         self.erasing().contains(&user)
     }
 
-    /// Finishes an erasing whose key was destroyed before the last start.
+    /// Finishes an erasing that the directory knew of at the last start.
     pub(super) fn finish_erasing(&self, user: TelegramId, receipt: Receipt) {
         self.erasing().insert(user);
         let store = self.clone();
