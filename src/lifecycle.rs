@@ -137,18 +137,16 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Makes the folders (mode 0700), takes the lock, removes what a crash left half-written in them, and listens to signals.
+    /// Makes the data folder (mode 0700), takes the lock, removes what a crash left half-written in it, and listens to signals.
     /// Needs a tokio runtime.
     ///
     /// # Errors
     /// [`LifecycleError::Locked`] when another daemon runs here; else what the disk said.
-    pub fn start(data_dir: &Path, sessions_dir: &Path) -> Result<Self, LifecycleError> {
+    pub fn start(data_dir: &Path) -> Result<Self, LifecycleError> {
         private_dir(data_dir)?;
         let lock = DataLock::take(data_dir)?;
-        private_dir(sessions_dir)?;
         private_dir(&data_dir.join("users"))?;
         remove_stale(data_dir)?;
-        remove_stale(sessions_dir)?;
         let shutdown = Shutdown::new();
         let mut own = JoinSet::new();
         let interrupt = signal(SignalKind::interrupt()).map_err(LifecycleError::Signals)?;
@@ -324,17 +322,18 @@ mod tests {
     #[tokio::test]
     async fn starting_makes_private_folders_and_clears_what_a_crash_left() {
         let dir = tempfile::tempdir().unwrap();
-        let (data, sessions) = (dir.path().join("data"), dir.path().join("sessions"));
-        fs::create_dir_all(&sessions).unwrap();
-        fs::set_permissions(&sessions, Permissions::from_mode(0o755)).unwrap();
-        fs::write(sessions.join(format!("user_5.json{TEMP_MARK}00")), b"{").unwrap();
-        fs::write(sessions.join("user_5.json"), b"{}").unwrap();
-        let _running = Lifecycle::start(&data, &sessions).unwrap();
-        for folder in [&data, &sessions, &data.join("users")] {
+        let data = dir.path().join("data");
+        fs::create_dir_all(&data).unwrap();
+        fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+        let (leftover, other) = (data.join(format!("store.key{TEMP_MARK}00")), data.join("other"));
+        fs::write(&leftover, b"{").unwrap();
+        fs::write(&other, b"{}").unwrap();
+        let _running = Lifecycle::start(&data).unwrap();
+        for folder in [&data, &data.join("users")] {
             assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
         }
-        assert_eq!(fs::read_dir(&sessions).unwrap().count(), 1);
-        assert!(matches!(Lifecycle::start(&data, &sessions), Err(LifecycleError::Locked { .. })));
+        assert!(!leftover.exists() && other.exists());
+        assert!(matches!(Lifecycle::start(&data), Err(LifecycleError::Locked { .. })));
     }
 
     #[tokio::test]

@@ -57,7 +57,7 @@ fn daemon(config: Config) -> anyhow::Result<Exit> {
 
 async fn run(config: Config) -> anyhow::Result<Exit> {
     peers::check(&config).await?;
-    let lifecycle = Lifecycle::start(&config.data.dir, &config.sessions.dir)?;
+    let lifecycle = Lifecycle::start(&config.data.dir)?;
     end_rotation(&config)?;
     info!(event = "starting", version = VERSION, "starting");
     let shutdown = lifecycle.shutdown.clone();

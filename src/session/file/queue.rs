@@ -91,11 +91,6 @@ impl Queue {
         self.order.first().map(|(at, _)| *at)
     }
 
-    /// How many are due at `now`, counted up to `most`.
-    pub fn due(&self, now: Instant, most: usize) -> usize {
-        self.order.iter().take(most).take_while(|(at, _)| *at <= now).count()
-    }
-
     pub fn contains(&self, user: TelegramId) -> bool {
         self.due.contains_key(&user)
     }
@@ -126,7 +121,6 @@ mod tests {
             assert!(queue.take(now, 9).is_empty(), "{milli}");
         }
         assert_eq!((queue.len(), queue.next()), (1, Some(start + PACE)));
-        assert_eq!((queue.due(start, 9), queue.due(start + PACE, 9), queue.due(start + PACE, 0)), (0, 1, 0));
         queue.mark(B, start + PACE);
         assert_eq!(queue.take(start + PACE, 9), [A, B]);
         assert_eq!((queue.len(), queue.next()), (0, None));

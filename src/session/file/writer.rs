@@ -23,9 +23,14 @@ use crate::session::memory::MemoryStore;
 
 /// How many files are written with one flush of the folder, at most. As many are open at once.
 const BATCH: usize = 64;
-/// The least time between two batches that are not full. Each costs the file system two flushes of its journal, whatever their
-/// size, and those hold up the databases on the same disk: 200 busy people are then 10 batches a second, not 200.
+/// The least time between two batches. Each costs the file system two flushes of its journal, whatever its size, and those
+/// hold up the databases on the same disk: 200 busy people are then 10 batches a second, not 200.
 const GATHER: Duration = Duration::from_millis(100);
+/// The time after a batch in which nothing is written, as a multiple of the time that it took: files are a mirror, and may
+/// have a tenth of the disk's time, however many people are busy.
+const REST: u32 = 9;
+/// The longest such time.
+const LONGEST_REST: Duration = Duration::from_secs(2);
 /// How long the disk is left alone after it has refused.
 const RETRY: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_secs(30) };
 
@@ -44,9 +49,8 @@ struct State {
     writing: HashSet<TelegramId>,
     /// How many batches have been taken so far.
     batches: u64,
-    /// When the next one may be, unless it is full or somebody waits for it.
+    /// When the next one may be, unless somebody waits for it.
     gathered: Instant,
-    hurried: bool,
     waiting: HashMap<TelegramId, Vec<Waiting>>,
     trouble: Option<Trouble>,
     closing: bool,
@@ -77,7 +81,6 @@ impl Writer {
             writing: HashSet::new(),
             batches: 0,
             gathered: Instant::now(),
-            hurried: false,
             waiting: HashMap::new(),
             trouble: None,
             closing: false,
@@ -139,7 +142,6 @@ impl Writer {
         }
         let batch = if queued {
             state.queue.urge(user, Instant::now());
-            state.hurried = true;
             state.batches + 1
         } else {
             state.batches
@@ -168,9 +170,10 @@ impl Writer {
     /// The thread's work: until the store is closed.
     pub fn run(&self) {
         while let Some(batch) = self.next() {
+            let begun = Instant::now();
             let changes: Vec<Change> = batch.iter().map(|&user| self.change(user)).collect();
             let done = disk::apply(&self.dir, &changes, self.clock.now());
-            self.record(&batch, done);
+            self.record(&batch, done, begun);
         }
     }
 
@@ -190,7 +193,7 @@ impl Writer {
             if state.closing {
                 state.queue.hurry(now);
             }
-            let wake = state.wake(now);
+            let wake = state.wake();
             if wake.is_some_and(|at| at <= now) {
                 return Some(state.take(now));
             }
@@ -209,9 +212,10 @@ impl Writer {
     }
 
     /// Notes what became of a batch.
-    fn record(&self, batch: &[TelegramId], done: Vec<io::Result<()>>) {
+    fn record(&self, batch: &[TelegramId], done: Vec<io::Result<()>>, begun: Instant) {
         let now = Instant::now();
         let mut state = self.state();
+        state.gathered = now + (now.saturating_duration_since(begun) * REST).clamp(GATHER, LONGEST_REST);
         state.writing.clear();
         let (mut good, mut refusal) = (0, None);
         for (&user, done) in batch.iter().zip(done) {
@@ -259,21 +263,18 @@ impl Writer {
 
 impl State {
     /// When there is something to write, and it may be written. `None`: nothing is marked.
-    fn wake(&self, now: Instant) -> Option<Instant> {
+    fn wake(&self) -> Option<Instant> {
         let due = self.queue.next()?;
         if self.closing {
             return Some(due);
         }
         let rested = self.trouble.as_ref().map_or(due, |trouble| due.max(trouble.rest));
-        let full = self.queue.due(now, BATCH) == BATCH;
-        Some(if self.hurried || full { rested } else { rested.max(self.gathered) })
+        Some(if self.waiting.is_empty() { rested.max(self.gathered) } else { rested })
     }
 
     fn take(&mut self, now: Instant) -> Vec<TelegramId> {
         let batch = self.queue.take(now, BATCH);
         self.batches += 1;
-        self.gathered = now + GATHER;
-        self.hurried = false;
         self.writing = batch.iter().copied().collect();
         batch
     }
