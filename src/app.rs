@@ -3,8 +3,9 @@
 //! The only place that names them all. It holds no logic but the order of coming up and going down.
 
 use crate::config::{AccessMode, Config};
+use crate::domain::Language;
 use crate::domain::{Clock, TelegramId};
-use crate::flows::{COMMANDS, Rules};
+use crate::flows::{Rules, commands};
 use crate::lifecycle::Lifecycle;
 use crate::limits::{Backoff, Budget, BudgetConfig};
 use crate::session::{FileStore, MemoryStore, SessionStore, UserSessions};
@@ -13,6 +14,7 @@ use crate::store::{Claims, DbThreads, Directory, RawKey, Spool, Vaults};
 use crate::telegram::{Api, ApiConfig, ApiError, PollConfig, Poller, Reader, Sender, dispatcher, listener};
 use crate::users::{Access, Settings, Shared, UserDataStore};
 use crate::whatsapp::web::{WebConfig, WebProvider};
+use crate::words;
 use anyhow::Context as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -237,5 +239,14 @@ async fn introduce(api: Api, reader: Reader, stop: CancellationToken) {
 
 async fn registered(api: &Api, reader: &Reader) -> Result<(), ApiError> {
     reader.named(&api.get_me().await?.username);
-    api.set_commands(COMMANDS).await
+    // For whoever's language the bot does not speak, and then for each that it does.
+    api.set_commands(None, &in_language(Language::default())).await?;
+    for language in Language::ALL {
+        api.set_commands(Some(language.code()), &in_language(language)).await?;
+    }
+    Ok(())
+}
+
+fn in_language(language: Language) -> Vec<(&'static str, String)> {
+    commands().into_iter().map(|(name, about)| (name, words::plain(&about, language.into()))).collect()
 }

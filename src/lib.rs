@@ -1,6 +1,6 @@
 //! Sekat: one Telegram bot, many people, each with their own WhatsApp numbers and their own encrypted world.
 //!
-//! Modules, lowest first; each imports only those before it, and `tests/arrows.rs` holds that: [`domain`], [`limits`],
+//! Modules, lowest first; each imports only those before it, and `tests/arrows.rs` holds that: [`domain`], [`words`], [`limits`],
 //! [`store`], [`session`], [`whatsapp`], [`flows`], [`users`], [`telegram`], then the edge: [`config`], [`cli`], [`logging`],
 //! [`lifecycle`], [`app`]. The simulators (`sim`, feature `demo`) stand outside and are named by nothing else.
 #![recursion_limit = "512"]
@@ -20,3 +20,4 @@ pub mod store;
 pub mod telegram;
 pub mod users;
 pub mod whatsapp;
+pub mod words;

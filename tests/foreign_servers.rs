@@ -12,12 +12,14 @@ use foreign::telegram::{Case, Fault, Habits as TelegramHabits, Polling, TOKEN, T
 use foreign::whatsapp::{Habits as WhatsAppHabits, Paired, Unknown, WhatsApp};
 use foreign::{PATIENCE, until};
 use sekat::domain::{AccountId, ClientEvent, Generation, InboundMessage, LoginMethod, LoginStep, Reason};
-use sekat::flows::words;
+use sekat::flows::phrases;
+use sekat::sim::english;
 use sekat::sim::scan::scan;
 use sekat::sim::telegram::{self, TelegramSim};
 use sekat::sim::whatsapp::{SimConfig, WhatsAppSim};
 use sekat::store::wa::{WaStore, schema::MIGRATIONS};
 use sekat::store::{DbThreads, Handle, RawKey, Turn};
+use sekat::t;
 use sekat::whatsapp::web::{WebConfig, WebProvider};
 use sekat::whatsapp::{EventSink, Provider, SinkError, Start};
 use std::sync::{Arc, Mutex};
@@ -51,7 +53,7 @@ async fn journey(telegram: TelegramHabits, whatsapp: WhatsAppHabits) {
     logged_out(&mut ana, &whatsapp).await;
     ana.says("/erase");
     ana.reads("Erase everything?").await;
-    ana.says(words::ERASE_WORD);
+    ana.says(english::ERASE_WORD);
     ana.reads("Nothing of yours is left here").await;
     assert!(!daemon.has(format!("data/users/{ANA}")));
     daemon.stop().await;
@@ -91,8 +93,8 @@ async fn killed_and_started(daemon: &mut Daemon, ana: &mut Person, citra: &Conta
 
 async fn logged_out(ana: &mut Person, whatsapp: &Arc<WhatsApp>) {
     ana.says("/logout");
-    let sure = ana.sees("a question", |m| m.buttons.iter().any(|(l, _)| l == words::LOGOUT_YES_BUTTON)).await;
-    ana.presses(&sure, words::LOGOUT_YES_BUTTON);
+    let sure = ana.sees("a question", |m| m.buttons.iter().any(|(l, _)| l == english::LOGOUT_YES_BUTTON)).await;
+    ana.presses(&sure, english::LOGOUT_YES_BUTTON);
     let told = ana.reads("is logged out and its keys are wiped").await;
     assert!(!told.text.contains("could not be reached"), "{}", told.text);
     assert!(whatsapp.is_removed(ANAS));
@@ -205,8 +207,8 @@ async fn our_telegram_and_their_whatsapp() {
     let mut ana = telegram.user(ANA).named("Ana");
     let linking = async {
         ana.send("/link").await.unwrap();
-        ana.wait_button(words::QR_BUTTON, PATIENCE).await.unwrap();
-        ana.press_label(words::QR_BUTTON).await.unwrap();
+        ana.wait_button(english::QR_BUTTON, PATIENCE).await.unwrap();
+        ana.press_label(english::QR_BUTTON).await.unwrap();
         let picture = ana.wait_for(|m| m.photo.is_some(), PATIENCE).await.unwrap();
         let qr = scan(&ana.file_of(picture.message_id).await.unwrap()).unwrap();
         whatsapp.scan(&qr, ANAS).await;
@@ -321,14 +323,14 @@ async fn a_picture_that_nobody_can_scan_any_more_is_told() {
     let mut ana = Person::new(&telegram, ANA);
     ana.says("/link");
     let offer = ana.reads("Link a number").await;
-    ana.presses(&offer, words::QR_BUTTON);
-    let told = ana.reads(words::reason_words(Reason::QrExpired)).await;
+    ana.presses(&offer, english::QR_BUTTON);
+    let told = ana.reads(english::text(&phrases::reason(Reason::QrExpired))).await;
     assert!(told.text.contains(Reason::QrExpired.code()), "{}", told.text);
-    assert!(told.buttons.iter().any(|(label, _)| label == words::AGAIN_BUTTON));
+    assert!(told.buttons.iter().any(|(label, _)| label == english::AGAIN_BUTTON));
     // A server that knows nothing of codes, and the other way on the button.
     ana.says(&format!("/link +{ANAS}"));
-    let told = ana.reads(words::reason_words(Reason::CodeRefused)).await;
-    assert!(told.buttons.iter().any(|(label, _)| label == words::OTHER_WAY_BUTTON));
+    let told = ana.reads(english::text(&phrases::reason(Reason::CodeRefused))).await;
+    assert!(told.buttons.iter().any(|(label, _)| label == english::OTHER_WAY_BUTTON));
     ana.says("/numbers");
     ana.reads("You have not linked a number yet").await;
     daemon.stop().await;

@@ -2,7 +2,7 @@
 //!
 //! `./test production` builds the binary that this needs: the one without the feature `demo`.
 #![cfg(feature = "demo")]
-use sekat::flows::words;
+use sekat::sim::english;
 use sekat::sim::stage::{PATIENCE, Stage, StageConfig};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -28,9 +28,9 @@ async fn the_production_client_refuses_the_simulators_certificate() -> anyhow::R
     let stage = Stage::open(StageConfig::new(production_binary(), folder.path(), &[ANA])).await?;
     let mut ana = stage.person(ANA, "Ana");
     ana.send("/link").await?;
-    ana.wait_button(words::QR_BUTTON, PATIENCE).await?;
+    ana.wait_button(english::QR_BUTTON, PATIENCE).await?;
     let pressed = Instant::now();
-    ana.press_label(words::QR_BUTTON).await?;
+    ana.press_label(english::QR_BUTTON).await?;
     // It comes, refuses, and comes again: a client that took the certificate would have shown its picture by then.
     while stage.whatsapp.stats().accepted < 2 {
         assert!(pressed.elapsed() < PATIENCE, "the production client did not even try");

@@ -42,6 +42,7 @@ fn text(text: &str) -> Outgoing {
         keyboard: Vec::new(),
         reply_to: None,
         silent: false,
+        language: Language::default(),
     }
 }
 

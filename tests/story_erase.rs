@@ -1,6 +1,6 @@
 //! Somebody wants everything of theirs erased.
 #![cfg(feature = "demo")]
-use sekat::flows::words;
+use sekat::sim::english;
 use sekat::sim::stage::{PATIENCE, Stage, StageConfig};
 use sekat::sim::telegram::client::SimUser;
 use sekat::sim::telegram::wire::{Fault as TelegramFault, FaultAction, SimMessage};
@@ -39,7 +39,7 @@ async fn open(folder: &Path, more: &str) -> anyhow::Result<(Stage, SimUser, SimU
 async fn say_the_word(person: &mut SimUser) -> anyhow::Result<()> {
     person.send("/erase").await?;
     person.wait_text("Erase everything?", PATIENCE).await?;
-    person.send(words::ERASE_WORD).await?;
+    person.send(english::ERASE_WORD).await?;
     Ok(())
 }
 
@@ -86,7 +86,7 @@ async fn everything_goes_and_a_receipt_says_what() -> anyhow::Result<()> {
     ana.wait_text("Erase everything?", PATIENCE).await?;
     ana.send("erase").await?;
     ana.wait_text("Nothing was erased", PATIENCE).await?;
-    ana.send(words::ERASE_WORD).await?;
+    ana.send(english::ERASE_WORD).await?;
     let receipt = ana.wait_text("Erased.", PATIENCE).await?;
     assert!(receipt.text.contains("devices removed at WhatsApp: 1"), "{}", receipt.text);
     assert!(receipt.text.contains("numbers freed: 1"), "{}", receipt.text);
@@ -187,7 +187,7 @@ async fn a_new_world_begins_only_when_the_old_one_has_its_receipt() -> anyhow::R
     let telegram = stage.telegram.client().clone();
     telegram.fault(&away).await?;
     let before = telegram.calls(None, 0, Duration::ZERO).await?.cursor;
-    ana.send(words::ERASE_WORD).await?;
+    ana.send(english::ERASE_WORD).await?;
     // The next message is the receipt, which comes last.
     let tries = telegram.calls(Some("sendMessage"), before, PATIENCE).await?.calls;
     assert!(!tries.is_empty() && tries.iter().all(|call| !call.ok));
@@ -220,9 +220,9 @@ async fn a_logout_whose_answer_was_lost_is_completed_and_told_rightly() -> anyho
     let folder = tempfile::tempdir()?;
     let (mut stage, mut ana, mut budi) = open(folder.path(), "").await?;
     ana.send("/logout").await?;
-    ana.wait_button(words::LOGOUT_YES_BUTTON, PATIENCE).await?;
+    ana.wait_button(english::LOGOUT_YES_BUTTON, PATIENCE).await?;
     stage.whatsapp.inject(ANAS, &Fault::BlackHole)?;
-    ana.press_label(words::LOGOUT_YES_BUTTON).await?;
+    ana.press_label(english::LOGOUT_YES_BUTTON).await?;
     ana.wait_text("Logging out", PATIENCE).await?;
     stage.kill().await?;
     let device = stage.whatsapp.companions(ANAS)?[0].device;

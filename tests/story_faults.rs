@@ -4,11 +4,13 @@ mod support;
 
 use anyhow::Context as _;
 use sekat::domain::Reason;
-use sekat::flows::words;
+use sekat::flows::phrases;
+use sekat::sim::english;
 use sekat::sim::stage::{PATIENCE, Stage, code_in};
 use sekat::sim::telegram::client::SimUser;
 use sekat::sim::telegram::wire::SimMessage;
 use sekat::sim::whatsapp::Fault;
+use sekat::t;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use support::*;
@@ -64,16 +66,16 @@ impl Scene {
     async fn stops(mut self, fault: Fault, reason: Reason) -> anyhow::Result<()> {
         self.inject(fault)?;
         let told = self.ana.wait_text(reason.code(), PATIENCE).await?;
-        let begin = format!("🔴 +{ANA_NUMBER}: {}", words::reason_words(reason));
+        let begin = format!("🔴 +{ANA_NUMBER}: {}", english::text(&phrases::reason(reason)));
         assert!(told.text.starts_with(&begin), "{}", told.text);
         assert!(told.text.ends_with(&format!("\nCode: {}", reason.code())), "{}", told.text);
         let list = numbers(&mut self.ana).await?;
         assert!(list.contains(&format!("🔴 +{ANA_NUMBER} — failed ({})", reason.code())), "{list}");
         let waits = self.ana.reply(self.asked, "while it is stopped").await?;
-        self.ana.wait_text(&words::number_gone().text, PATIENCE).await?;
+        self.ana.wait_text(&english::text(&t!("chat-number-gone")), PATIENCE).await?;
         assert!(waits.message_id.is_some());
         self.stage.whatsapp.clear_faults(ANA_NUMBER)?;
-        self.ana.press_label_of(told.message_id, words::RECONNECT_BUTTON).await?;
+        self.ana.press_label_of(told.message_id, english::RECONNECT_BUTTON).await?;
         numbers_say(&mut self.ana, "🟢 +628110000001 — connected").await?;
         self.works("back again").await?;
         let codes = news(&self.ana, &self.ana_saw).await?;
@@ -105,11 +107,11 @@ async fn what_falls_into_a_black_hole_is_unknown_and_sent_again_only_when_asked(
     scene.inject(Fault::BlackHole)?;
     scene.ana.reply(scene.asked, "into the dark").await?;
     scene.ana.reply(scene.asked, "this too").await?;
-    let unknown = scene.ana.wait_button(words::RESEND_BUTTON, PATIENCE).await?;
-    assert_eq!(unknown.text, words::outcome(sekat::store::sends::SendState::Unknown, None).text);
+    let unknown = scene.ana.wait_button(english::RESEND_BUTTON, PATIENCE).await?;
+    assert_eq!(unknown.text, english::text(&phrases::outcome(sekat::store::sends::SendState::Unknown, None)));
     assert!(unknown.text.ends_with("Code: wa-send-unknown"));
-    assert_eq!(unknown.labels(), [words::RESEND_BUTTON, words::FORGET_BUTTON]);
-    let of_second = |m: &SimMessage| m.message_id != unknown.message_id && m.button(words::FORGET_BUTTON).is_some();
+    assert_eq!(unknown.labels(), [english::RESEND_BUTTON, english::FORGET_BUTTON]);
+    let of_second = |m: &SimMessage| m.message_id != unknown.message_id && m.button(english::FORGET_BUTTON).is_some();
     let second = scene.ana.wait_since(0, "the second's fate", of_second, PATIENCE).await?;
     scene.stage.whatsapp.clear_faults(ANA_NUMBER)?;
     // The library's keepalive would find the dead connection in half a minute; the network ends it at once here.
@@ -117,12 +119,12 @@ async fn what_falls_into_a_black_hole_is_unknown_and_sent_again_only_when_asked(
     scene.works("light again").await?;
     assert_eq!(inbox(&scene.stage, CITRA).await?, ["light again"], "nothing is repeated unasked");
 
-    let press = scene.ana.press_label_of(unknown.message_id, words::RESEND_BUTTON).await?;
-    assert_eq!(scene.ana.wait_answer(&press, PATIENCE).await?.text.as_deref(), Some(words::SENDING_AGAIN));
+    let press = scene.ana.press_label_of(unknown.message_id, english::RESEND_BUTTON).await?;
+    assert_eq!(scene.ana.wait_answer(&press, PATIENCE).await?.text.as_deref(), Some(english::SENDING_AGAIN));
     let delivered = |m: &SimMessage| m.message_id == unknown.message_id && m.text == "✓✓ delivered";
     let delivered = scene.ana.wait_for(delivered, PATIENCE).await?;
     assert!(delivered.buttons.is_empty());
-    scene.ana.press_label_of(second.message_id, words::FORGET_BUTTON).await?;
+    scene.ana.press_label_of(second.message_id, english::FORGET_BUTTON).await?;
     let left = |m: &SimMessage| m.message_id == second.message_id && m.text == "❔ unknown, left as it is";
     assert!(scene.ana.wait_for(left, PATIENCE).await?.buttons.is_empty());
     assert_eq!(inbox(&scene.stage, CITRA).await?, ["light again", "into the dark"]);
@@ -153,11 +155,11 @@ async fn a_ban_tells_until_when() -> anyhow::Result<()> {
         assert_eq!(until.len(), "2026-11-21 11:00".len(), "{until}");
         assert!(numbers(&mut scene.ana).await?.contains(&format!("🔴 +{ANA_NUMBER} — failed (wa-banned)")));
         // Trying again before it is over tells the same again.
-        scene.ana.press_label_of(told.message_id, words::RECONNECT_BUTTON).await?;
+        scene.ana.press_label_of(told.message_id, english::RECONNECT_BUTTON).await?;
     }
-    let again = scene.ana.wait_button(words::RECONNECT_BUTTON, PATIENCE).await?;
+    let again = scene.ana.wait_button(english::RECONNECT_BUTTON, PATIENCE).await?;
     scene.stage.whatsapp.clear_faults(ANA_NUMBER)?;
-    scene.ana.press_label_of(again.message_id, words::RECONNECT_BUTTON).await?;
+    scene.ana.press_label_of(again.message_id, english::RECONNECT_BUTTON).await?;
     numbers_say(&mut scene.ana, "🟢 +628110000001 — connected").await?;
     scene.works("the ban is over").await?;
     scene.end().await
@@ -177,12 +179,18 @@ async fn a_device_removed_on_the_phone_is_wiped_here_at_once() -> anyhow::Result
              Its keys here are wiped.\nCode: wa-logged-out"
         )
     );
-    assert_eq!(told.labels(), [words::LINK_BUTTON]);
+    assert_eq!(told.labels(), [english::LINK_BUTTON]);
     until("the keys to be wiped", async || Ok((!has_keys(&scene.stage, ANA)?).then_some(()))).await?;
     assert!(has_keys(&scene.stage, BUDI)?, "Budi's keys stay");
     numbers_say(&mut scene.ana, "You have not linked a number yet").await?;
     scene.ana.reply(scene.asked, "anybody?").await?;
-    scene.ana.wait_for(|m| m.text == words::link_first().text || m.text == words::number_gone().text, PATIENCE).await?;
+    scene
+        .ana
+        .wait_for(
+            |m| m.text == english::text(&t!("chat-link-first")) || m.text == english::text(&t!("chat-number-gone")),
+            PATIENCE,
+        )
+        .await?;
     // The same number can be linked again, and its old chats find their way.
     scene.stage.link_by_code(&mut scene.ana, ANA_NUMBER).await?;
     scene.stage.whatsapp.send(CITRA, ANA_NUMBER, "welcome back").await?;
@@ -216,7 +224,7 @@ async fn a_refused_message_says_why() -> anyhow::Result<()> {
     for (code, reason) in [(463, Reason::ReachoutLocked), (400, Reason::SendRefused)] {
         scene.inject(Fault::RefuseSends { code, times: Some(1) })?;
         let sent = scene.ana.reply(scene.asked, "hello stranger").await?;
-        let expected = format!("❌ failed: {}\nCode: {}", words::reason_words(reason), reason.code());
+        let expected = format!("❌ failed: {}\nCode: {}", english::text(&phrases::reason(reason)), reason.code());
         let outcome = |m: &SimMessage| m.reply_to == sent.message_id && m.text.starts_with("❌");
         assert_eq!(scene.ana.wait_for(outcome, PATIENCE).await?.text, expected);
     }
@@ -243,8 +251,8 @@ async fn without_an_ack_the_receipt_makes_it_a_fact() -> anyhow::Result<()> {
     // Neither ack nor receipt: unknown, until a resend brings both, under the same id.
     scene.inject(Fault::WithholdAcks { deliver: false, times: Some(1) })?;
     scene.ana.reply(scene.asked, "lost").await?;
-    let unknown = scene.ana.wait_button(words::RESEND_BUTTON, PATIENCE).await?;
-    scene.ana.press_label_of(unknown.message_id, words::RESEND_BUTTON).await?;
+    let unknown = scene.ana.wait_button(english::RESEND_BUTTON, PATIENCE).await?;
+    scene.ana.press_label_of(unknown.message_id, english::RESEND_BUTTON).await?;
     let delivered = |m: &SimMessage| m.message_id == unknown.message_id && m.text == "✓✓ delivered";
     scene.ana.wait_for(delivered, PATIENCE).await?;
     // A late ack changes nothing of what is known better.
@@ -262,33 +270,33 @@ async fn linking_can_be_cancelled_at_each_step() -> anyhow::Result<()> {
     let mut ana = stage.person(ANA, "Ana");
     // While choosing.
     ana.send("/link").await?;
-    ana.wait_button(words::CANCEL_BUTTON, PATIENCE).await?;
-    ana.press_label(words::CANCEL_BUTTON).await?;
-    ana.wait_text(&words::cancelled().text, PATIENCE).await?;
+    ana.wait_button(english::CANCEL_BUTTON, PATIENCE).await?;
+    ana.press_label(english::CANCEL_BUTTON).await?;
+    ana.wait_text(&english::text(&t!("cancelled")), PATIENCE).await?;
     // While the number is asked for, by button and by command; a number typed later is not taken for an answer.
     for by_button in [true, false] {
         ana.send("/link").await?;
-        ana.wait_button(words::CODE_BUTTON, PATIENCE).await?;
-        ana.press_label(words::CODE_BUTTON).await?;
-        let asked = ana.wait_text(&words::ask_number().text, PATIENCE).await?;
+        ana.wait_button(english::CODE_BUTTON, PATIENCE).await?;
+        ana.press_label(english::CODE_BUTTON).await?;
+        let asked = ana.wait_text(&english::text(&t!("link-ask-number")), PATIENCE).await?;
         if by_button {
-            ana.press_label_of(asked.message_id, words::CANCEL_BUTTON).await?;
+            ana.press_label_of(asked.message_id, english::CANCEL_BUTTON).await?;
         } else {
             ana.send("/cancel").await?;
         }
-        ana.wait_text(&words::cancelled().text, PATIENCE).await?;
+        ana.wait_text(&english::text(&t!("cancelled")), PATIENCE).await?;
         ana.send(&format!("+{ANA_NUMBER}")).await?;
-        ana.wait_text(&words::link_first().text, PATIENCE).await?;
+        ana.wait_text(&english::text(&t!("chat-link-first")), PATIENCE).await?;
     }
     // While the QR picture is shown: it is worth nothing afterwards.
     ana.send("/link").await?;
-    ana.wait_button(words::QR_BUTTON, PATIENCE).await?;
-    ana.press_label(words::QR_BUTTON).await?;
+    ana.wait_button(english::QR_BUTTON, PATIENCE).await?;
+    ana.press_label(english::QR_BUTTON).await?;
     let picture = ana.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
     let payload = sekat::sim::scan::scan(&ana.file_of(picture.message_id).await?)?;
-    let press = ana.press_label_of(picture.message_id, words::CANCEL_BUTTON).await?;
-    assert_eq!(ana.wait_answer(&press, PATIENCE).await?.text.as_deref(), Some(words::CANCELLED));
-    ana.wait_text(&words::link_cancelled().text, PATIENCE).await?;
+    let press = ana.press_label_of(picture.message_id, english::CANCEL_BUTTON).await?;
+    assert_eq!(ana.wait_answer(&press, PATIENCE).await?.text.as_deref(), Some(english::CANCELLED));
+    ana.wait_text(&english::text(&t!("link-cancelled")), PATIENCE).await?;
     until("the picture to be worthless", async || Ok(stage.whatsapp.scan(&payload, ANA_NUMBER).await.err())).await?;
     let gone = ana.transcript().await?.into_iter().find(|m| m.message_id == picture.message_id);
     assert!(gone.is_none_or(|m| m.deleted || m.photo.is_none()), "the picture is gone from the chat");
@@ -296,16 +304,16 @@ async fn linking_can_be_cancelled_at_each_step() -> anyhow::Result<()> {
     ana.send(&format!("/link +{ANA_NUMBER}")).await?;
     let code = code_in(&ana.wait_text("Your code:", PATIENCE).await?)?;
     ana.send("/link").await?;
-    ana.wait_text(&words::already_linking().text, PATIENCE).await?;
+    ana.wait_text(&english::text(&t!("link-already")), PATIENCE).await?;
     ana.send("/cancel").await?;
-    ana.wait_text(&words::cancelled().text, PATIENCE).await?;
+    ana.wait_text(&english::text(&t!("cancelled")), PATIENCE).await?;
     until("the code to be worthless", async || Ok(stage.whatsapp.enter_code(&code, ANA_NUMBER).await.err())).await?;
 
     assert_eq!(stage.whatsapp.companions(ANA_NUMBER)?.len(), 0);
     until("all keys to go", async || Ok((!has_keys(&stage, ANA)?).then_some(()))).await?;
     numbers_say(&mut ana, "You have not linked a number yet").await?;
     ana.send("/cancel").await?;
-    ana.wait_text(&words::nothing_to_cancel().text, PATIENCE).await?;
+    ana.wait_text(&english::text(&t!("nothing-to-cancel")), PATIENCE).await?;
     stage.link_by_qr(&mut ana, ANA_NUMBER).await?;
     stage.close().await
 }
@@ -316,12 +324,12 @@ async fn the_sixth_qr_code_of_an_hour_is_told_to_wait() -> anyhow::Result<()> {
     let (mut ana, mut budi) = (stage.person(ANA, "Ana"), stage.person(BUDI, "Budi"));
     for round in 0..6 {
         ana.send("/link").await?;
-        ana.wait_button(words::QR_BUTTON, PATIENCE).await?;
-        ana.press_label(words::QR_BUTTON).await?;
+        ana.wait_button(english::QR_BUTTON, PATIENCE).await?;
+        ana.press_label(english::QR_BUTTON).await?;
         if round < 5 {
             ana.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
             ana.send("/cancel").await?;
-            ana.wait_text(&words::cancelled().text, PATIENCE).await?;
+            ana.wait_text(&english::text(&t!("cancelled")), PATIENCE).await?;
         }
         if round == 3 {
             // A restart forgets nothing of it.
@@ -351,7 +359,7 @@ async fn a_linking_that_a_restart_interrupts_says_so() -> anyhow::Result<()> {
         told.text,
         "❌ Linking did not work: the bot was restarted in the middle of it. Please try again.\nCode: wa-interrupted"
     );
-    assert_eq!(told.labels(), [words::AGAIN_BUTTON, words::OTHER_WAY_BUTTON]);
+    assert_eq!(told.labels(), [english::AGAIN_BUTTON, english::OTHER_WAY_BUTTON]);
     assert!(!has_keys(&stage, ANA)?);
     stage.link_by_code(&mut ana, ANA_NUMBER).await?;
     stage.close().await

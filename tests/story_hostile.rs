@@ -3,11 +3,12 @@
 mod support;
 
 use anyhow::{Context as _, ensure};
-use sekat::flows::words;
+use sekat::sim::english;
 use sekat::sim::stage::{PATIENCE, Stage};
 use sekat::sim::telegram::client::SimUser;
 use sekat::sim::telegram::wire::{ChatSpec, Voice};
 use sekat::sim::whatsapp::Fault;
+use sekat::t;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -37,24 +38,24 @@ async fn every_button(stage: &Stage, ana: &mut SimUser) -> anyhow::Result<Button
         ana.wait_for(|m| !m.buttons.is_empty(), PATIENCE).await?;
     }
     ana.send("/link").await?;
-    ana.wait_button(words::QR_BUTTON, PATIENCE).await?;
-    ana.press_label(words::QR_BUTTON).await?;
+    ana.wait_button(english::QR_BUTTON, PATIENCE).await?;
+    ana.press_label(english::QR_BUTTON).await?;
     ana.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
     collect(ana, &mut all).await?;
-    ana.press_label(words::CANCEL_BUTTON).await?;
+    ana.press_label(english::CANCEL_BUTTON).await?;
     ana.wait_text("Linking was cancelled", PATIENCE).await?;
 
     stage.whatsapp.send(CITRA, ANA_NUMBER, "are you there?").await?;
     let asked = ana.wait_text("are you there?", PATIENCE).await?;
     stage.whatsapp.inject(ANA_NUMBER, &Fault::WithholdAcks { deliver: false, times: Some(1) })?;
     ana.reply(asked.message_id, "lost on the way").await?;
-    ana.wait_button(words::RESEND_BUTTON, PATIENCE).await?;
+    ana.wait_button(english::RESEND_BUTTON, PATIENCE).await?;
     collect(ana, &mut all).await?;
 
     stage.whatsapp.inject(ANA_NUMBER, &Fault::Replaced)?;
-    ana.wait_button(words::RECONNECT_BUTTON, PATIENCE).await?;
+    ana.wait_button(english::RECONNECT_BUTTON, PATIENCE).await?;
     collect(ana, &mut all).await?;
-    ana.press_label(words::RECONNECT_BUTTON).await?;
+    ana.press_label(english::RECONNECT_BUTTON).await?;
     numbers_say(ana, "🟢").await?;
     collect(ana, &mut all).await?;
     Ok(all)
@@ -63,7 +64,7 @@ async fn every_button(stage: &Stage, ana: &mut SimUser) -> anyhow::Result<Button
 async fn is_refused(person: &mut SimUser, message: i64, data: &str) -> anyhow::Result<()> {
     let press = person.press_data(message, data).await?;
     let reply = person.wait_answer(&press, PATIENCE).await?;
-    ensure!(reply.text.as_deref() == Some(words::stale_button()), "{data:?} was answered {:?}", reply.text);
+    ensure!(reply.text.as_deref() == Some(english::STALE), "{data:?} was answered {:?}", reply.text);
     Ok(())
 }
 
@@ -138,10 +139,10 @@ async fn an_old_button_does_nothing_a_second_time() -> anyhow::Result<()> {
     let (_folder, stage, mut ana, mut budi) = linked(SHORT).await?;
     // The linking is finished: its cancel button is not.
     ana.send("/link").await?;
-    ana.wait_button(words::QR_BUTTON, PATIENCE).await?;
-    ana.press_label(words::QR_BUTTON).await?;
+    ana.wait_button(english::QR_BUTTON, PATIENCE).await?;
+    ana.press_label(english::QR_BUTTON).await?;
     let picture = ana.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
-    let cancel = picture.button(words::CANCEL_BUTTON).and_then(|b| b.data.clone()).context("a cancel button")?;
+    let cancel = picture.button(english::CANCEL_BUTTON).and_then(|b| b.data.clone()).context("a cancel button")?;
     stage.phone("628110000003", "Ana's other phone")?;
     let payload = sekat::sim::scan::scan(&ana.file_of(picture.message_id).await?)?;
     stage.whatsapp.scan(&payload, "628110000003").await?;
@@ -153,9 +154,9 @@ async fn an_old_button_does_nothing_a_second_time() -> anyhow::Result<()> {
     let hello = ana.wait_text("hello", PATIENCE).await?;
     stage.whatsapp.inject(ANA_NUMBER, &Fault::WithholdAcks { deliver: false, times: Some(1) })?;
     ana.reply(hello.message_id, "once only").await?;
-    let unknown = ana.wait_button(words::RESEND_BUTTON, PATIENCE).await?;
+    let unknown = ana.wait_button(english::RESEND_BUTTON, PATIENCE).await?;
     let data = |label: &str| unknown.button(label).and_then(|b| b.data.clone()).context("a button");
-    let (resend, forget) = (data(words::RESEND_BUTTON)?, data(words::FORGET_BUTTON)?);
+    let (resend, forget) = (data(english::RESEND_BUTTON)?, data(english::FORGET_BUTTON)?);
     // Twice at the same moment: it is sent once.
     let mut same = ana.clone();
     tokio::try_join!(ana.press_data(unknown.message_id, &resend), same.press_data(unknown.message_id, &resend))?;
@@ -170,8 +171,8 @@ async fn an_old_button_does_nothing_a_second_time() -> anyhow::Result<()> {
     let list = ana.wait_button("🚪 Log out +628110000001", PATIENCE).await?;
     let ask = list.button("🚪 Log out +628110000001").and_then(|b| b.data.clone()).context("a button")?;
     ana.press_data(list.message_id, &ask).await?;
-    let asked = ana.wait_button(words::LOGOUT_YES_BUTTON, PATIENCE).await?;
-    let yes = asked.button(words::LOGOUT_YES_BUTTON).and_then(|b| b.data.clone()).context("a button")?;
+    let asked = ana.wait_button(english::LOGOUT_YES_BUTTON, PATIENCE).await?;
+    let yes = asked.button(english::LOGOUT_YES_BUTTON).and_then(|b| b.data.clone()).context("a button")?;
     ana.press_data(asked.message_id, &yes).await?;
     ana.wait_text("is logged out and its keys are wiped", PATIENCE).await?;
     let (before, others) = (said(&ana).await?, numbers(&mut budi).await?);
@@ -179,7 +180,7 @@ async fn an_old_button_does_nothing_a_second_time() -> anyhow::Result<()> {
     is_refused(&mut ana, list.message_id, &ask).await?;
     // A reply to a message of the number that is gone says so and goes nowhere.
     ana.reply(hello.message_id, "still there?").await?;
-    ana.wait_text(&words::number_gone().text, PATIENCE).await?;
+    ana.wait_text(&english::text(&t!("chat-number-gone")), PATIENCE).await?;
     settled(&mut ana).await?;
     assert_eq!(news(&ana, &before).await?.len(), 1);
     assert!(numbers(&mut ana).await?.contains("🟢 +628110000003"));
@@ -211,8 +212,8 @@ fn group() -> ChatSpec {
 async fn who_is_not_a_person_in_their_own_chat_reaches_nobody() -> anyhow::Result<()> {
     let (_folder, stage, mut ana, mut budi) = linked(SHORT).await?;
     ana.send("/logout").await?;
-    let asked = ana.wait_button(words::LOGOUT_YES_BUTTON, PATIENCE).await?;
-    let yes = asked.button(words::LOGOUT_YES_BUTTON).and_then(|b| b.data.clone()).context("a button")?;
+    let asked = ana.wait_button(english::LOGOUT_YES_BUTTON, PATIENCE).await?;
+    let yes = asked.button(english::LOGOUT_YES_BUTTON).and_then(|b| b.data.clone()).context("a button")?;
     let (ana_saw, budi_saw) = (said(&ana).await?, said(&budi).await?);
     let client = stage.telegram.client();
     let calls = client.calls(Some("sendMessage"), 0, Duration::ZERO).await?.cursor;
@@ -296,8 +297,8 @@ fn impostors(yes: &str) -> Vec<Value> {
 async fn a_stranger_gets_one_polite_refusal_and_no_folder() -> anyhow::Result<()> {
     let (_folder, mut stage, mut ana, _budi) = linked(SHORT).await?;
     ana.send("/logout").await?;
-    let asked = ana.wait_button(words::LOGOUT_YES_BUTTON, PATIENCE).await?;
-    let yes = asked.button(words::LOGOUT_YES_BUTTON).and_then(|b| b.data.clone()).context("a button")?;
+    let asked = ana.wait_button(english::LOGOUT_YES_BUTTON, PATIENCE).await?;
+    let yes = asked.button(english::LOGOUT_YES_BUTTON).and_then(|b| b.data.clone()).context("a button")?;
     let mut eve = stage.person(EVE, "Eve");
     for command in COMMANDS {
         eve.send(command).await?;
@@ -313,7 +314,7 @@ async fn a_stranger_gets_one_polite_refusal_and_no_folder() -> anyhow::Result<()
         let texts: Vec<String> = said(&eve).await?.into_values().map(|m| m.text).collect();
         Ok((!texts.is_empty()).then_some(texts))
     });
-    assert_eq!(refusals.await?, [words::refused().text]);
+    assert_eq!(refusals.await?, [english::text(&t!("refused"))]);
     assert_eq!(folders(&stage)?, [ANA.to_string(), BUDI.to_string()]);
     // Nothing of hers waits for the day on which she is let in, either.
     stage.stop().await?;
@@ -378,9 +379,9 @@ async fn whatever_is_sent_is_answered_kindly_and_changes_nothing() -> anyhow::Re
             "" => {}
             "link" => {
                 budi.send("/link").await?;
-                budi.wait_button(words::CODE_BUTTON, PATIENCE).await?;
-                budi.press_label(words::CODE_BUTTON).await?;
-                budi.wait_text(&words::ask_number().text, PATIENCE).await?;
+                budi.wait_button(english::CODE_BUTTON, PATIENCE).await?;
+                budi.press_label(english::CODE_BUTTON).await?;
+                budi.wait_text(&english::text(&t!("link-ask-number")), PATIENCE).await?;
             }
             other => {
                 budi.send(other).await?;
@@ -391,9 +392,9 @@ async fn whatever_is_sent_is_answered_kindly_and_changes_nothing() -> anyhow::Re
             budi.send(&text).await?;
             let answer = budi.wait_for(|_| true, PATIENCE).await?.text;
             let kind = match open {
-                "" => answer == words::reply_to_answer().text,
+                "" => answer == english::text(&t!("chat-reply-to-answer")),
                 "link" => answer.starts_with("That is not a phone number I can use"),
-                _ => answer == words::erase_again().text,
+                _ => answer == english::text(&t!("erase-again", word = english::ERASE_WORD)),
             };
             ensure!(kind, "{open}: {:?} was answered {answer:?}", text.chars().take(20).collect::<String>());
         }
@@ -401,22 +402,26 @@ async fn whatever_is_sent_is_answered_kindly_and_changes_nothing() -> anyhow::Re
             let Value::Object(fields) = content.clone() else { continue };
             budi.send_content(fields).await?;
             let answer = budi.wait_for(|_| true, PATIENCE).await?.text;
-            let expected = [words::text_only().text, words::send_number().text, words::erase_again().text];
+            let expected = [
+                english::text(&t!("text-only")),
+                english::text(&t!("link-send-number")),
+                english::text(&t!("erase-again", word = english::ERASE_WORD)),
+            ];
             let phone = open == "link" && answer.starts_with("That is not a phone number I can use");
             ensure!(phone || expected.contains(&answer), "{open}: {content} was answered {answer:?}");
         }
         budi.send("/cancel").await?;
-        let end = if idle { words::nothing_to_cancel() } else { words::cancelled() };
-        budi.wait_text(&end.text, PATIENCE).await?;
+        let end = if idle { t!("nothing-to-cancel") } else { t!("cancelled") };
+        budi.wait_text(&english::text(&end), PATIENCE).await?;
     }
     for unknown in ["/nonsense", "/LOGOUT_ALL 1", "/start_", "/eraseall ERASE"] {
         budi.send(unknown).await?;
-        budi.wait_text(&words::unknown_command().text, PATIENCE).await?;
+        budi.wait_text(&english::text(&t!("unknown-command")), PATIENCE).await?;
     }
     let sent = budi.send("nothing special").await?;
-    budi.wait_text(&words::reply_to_answer().text, PATIENCE).await?;
+    budi.wait_text(&english::text(&t!("chat-reply-to-answer")), PATIENCE).await?;
     budi.edit(sent.message_id.context("a message")?, "ERASE").await?;
-    budi.wait_text(&words::edited().text, PATIENCE).await?;
+    budi.wait_text(&english::text(&t!("edited")), PATIENCE).await?;
 
     strange_replies(&mut budi, secret.message_id).await?;
     assert_eq!(numbers(&mut budi).await?, before);
@@ -440,7 +445,7 @@ async fn strange_replies(budi: &mut SimUser, of_ana: i64) -> anyhow::Result<()> 
         let quoted = json!({ "message_id": id, "date": 1, "chat": { "id": ANA, "type": "private" }, "text": "x" });
         let Value::Object(fields) = json!({ "text": "to whom?", "reply_to_message": quoted }) else { continue };
         budi.send_content(fields).await?;
-        budi.wait_text(&words::reply_to_answer().text, PATIENCE).await?;
+        budi.wait_text(&english::text(&t!("chat-reply-to-answer")), PATIENCE).await?;
     }
     Ok(())
 }

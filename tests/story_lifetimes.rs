@@ -3,9 +3,10 @@
 mod support;
 
 use anyhow::{Context as _, ensure};
-use sekat::flows::words;
+use sekat::sim::english;
 use sekat::sim::stage::{PATIENCE, Stage, StageConfig};
 use sekat::sim::telegram::client::SimUser;
+use sekat::t;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use support::{ANA, ANA_NUMBER, BUDI, CITRA, config, inbox_of, linked, phones, stage, until};
@@ -59,8 +60,8 @@ async fn asleep(stage: &Stage, person: u64) -> anyhow::Result<()> {
 
 async fn asks_for_a_number(person: &mut SimUser) -> anyhow::Result<()> {
     person.send("/link").await?;
-    person.wait_button(words::CODE_BUTTON, PATIENCE).await?;
-    person.press_label(words::CODE_BUTTON).await?;
+    person.wait_button(english::CODE_BUTTON, PATIENCE).await?;
+    person.press_label(english::CODE_BUTTON).await?;
     person.wait_text("Send me the number", PATIENCE).await?;
     Ok(())
 }
@@ -84,19 +85,24 @@ async fn a_question_that_nobody_answers_is_put_aside_with_a_note() -> anyhow::Re
     let (_folder, stage) = stage(HASTY).await?;
     let mut ana = stage.person(ANA, "Ana");
     asks_for_a_number(&mut ana).await?;
-    ana.wait_text(&words::parked_link().text, PATIENCE).await?;
+    ana.wait_text(&english::text(&t!("parked-link")), PATIENCE).await?;
     session_is_gone(&stage, ANA).await?;
     // The number alone does not link any more; the button goes on where it was.
     ana.send("+62 811-0000-001").await?;
     ana.wait_text("Link a WhatsApp number first", PATIENCE).await?;
-    ana.press_label(words::CODE_BUTTON).await?;
+    ana.press_label(english::CODE_BUTTON).await?;
     ana.wait_text("Send me the number", PATIENCE).await?;
     ana.send("/erase").await?;
     ana.wait_text("Erase everything?", PATIENCE).await?;
-    ana.wait_text(&words::parked_erase().text, PATIENCE).await?;
-    ana.send(words::ERASE_WORD).await?;
+    ana.wait_text(&english::text(&t!("parked-erase", word = english::ERASE_WORD)), PATIENCE).await?;
+    ana.send(english::ERASE_WORD).await?;
     ana.wait_text("Link a WhatsApp number first", PATIENCE).await?;
-    let notes = ana.transcript().await?.iter().filter(|m| m.text == words::parked_erase().text).count();
+    let notes = ana
+        .transcript()
+        .await?
+        .iter()
+        .filter(|m| m.text == english::text(&t!("parked-erase", word = english::ERASE_WORD)))
+        .count();
     assert_eq!(notes, 1, "told once");
     stage.close().await
 }
@@ -123,8 +129,8 @@ async fn a_word_that_comes_too_late_erases_nothing_even_before_anybody_looked() 
     ana.send("/erase").await?;
     ana.wait_text("Erase everything?", PATIENCE).await?;
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    ana.send(words::ERASE_WORD).await?;
-    ana.wait_text(&words::parked_erase().text, PATIENCE).await?;
+    ana.send(english::ERASE_WORD).await?;
+    ana.wait_text(&english::text(&t!("parked-erase", word = english::ERASE_WORD)), PATIENCE).await?;
     ana.wait_text("Link a WhatsApp number first", PATIENCE).await?;
     stage.close().await
 }
@@ -147,8 +153,8 @@ async fn a_connected_number_does_not_keep_the_conversation_and_stays_connected()
 async fn a_world_that_nothing_keeps_closes_and_the_next_word_finds_it_as_it_was() -> anyhow::Result<()> {
     let (_folder, stage, mut ana, mut budi) = linked(HASTY).await?;
     ana.send("/logout").await?;
-    ana.wait_button(words::LOGOUT_YES_BUTTON, PATIENCE).await?;
-    ana.press_label(words::LOGOUT_YES_BUTTON).await?;
+    ana.wait_button(english::LOGOUT_YES_BUTTON, PATIENCE).await?;
+    ana.press_label(english::LOGOUT_YES_BUTTON).await?;
     ana.wait_text("is logged out and its keys are wiped", PATIENCE).await?;
     asleep(&stage, ANA).await?;
     assert!(!open_databases(&stage, BUDI)?.is_empty(), "Budi's number is connected");
@@ -226,11 +232,11 @@ async fn the_session_file_follows_the_vault_also_after_a_kill_between_the_two() 
     let (_folder, mut stage) = stage(PATIENT).await?;
     let mut ana = stage.person(ANA, "Ana");
     ana.send("/link").await?;
-    ana.wait_button(words::CODE_BUTTON, PATIENCE).await?;
+    ana.wait_button(english::CODE_BUTTON, PATIENCE).await?;
     let written = until("a session file", async || session(&stage, ANA)).await?;
     assert_eq!(step(&written), None);
     // A file is written once a second at most: the answer is there before it.
-    ana.press_label(words::CODE_BUTTON).await?;
+    ana.press_label(english::CODE_BUTTON).await?;
     ana.wait_text("Send me the number", PATIENCE).await?;
     stage.kill().await?;
     let old = session(&stage, ANA)?.context("the session file is gone")?;
@@ -318,7 +324,7 @@ async fn a_question_is_put_aside_in_time_also_while_its_person_sleeps() -> anyho
         stage.start().await?;
         assert_eq!(found(&stage, "awake")?, 0, "a question alone wakes nobody");
         assert_eq!(session_file(&stage, ANA).exists(), files);
-        ana.wait_text(&words::parked_link().text, PATIENCE).await?;
+        ana.wait_text(&english::text(&t!("parked-link")), PATIENCE).await?;
         session_is_gone(&stage, ANA).await?;
         asleep(&stage, ANA).await?;
         stage.close().await?;

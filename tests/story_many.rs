@@ -4,7 +4,7 @@ mod support;
 
 use anyhow::{Context as _, ensure};
 use futures_util::future::try_join_all;
-use sekat::flows::words;
+use sekat::sim::english;
 use sekat::sim::stage::{PATIENCE, Stage, StageConfig};
 use sekat::sim::telegram::client::SimUser;
 use std::collections::BTreeSet;
@@ -61,8 +61,8 @@ async fn live(stage: &Stage, person: u64) -> anyhow::Result<SimUser> {
 
 async fn link_by_qr(stage: &Stage, user: &mut SimUser, number: &str) -> anyhow::Result<()> {
     user.send("/link").await?;
-    user.wait_button(words::QR_BUTTON, LONG).await?;
-    user.press_label(words::QR_BUTTON).await?;
+    user.wait_button(english::QR_BUTTON, LONG).await?;
+    user.press_label(english::QR_BUTTON).await?;
     let picture = user.wait_for(|m| m.photo.is_some(), LONG).await?;
     let payload = sekat::sim::scan::scan(&user.file_of(picture.message_id).await?)?;
     stage.whatsapp.scan(&payload, number).await?;
@@ -136,7 +136,7 @@ async fn two_people_who_press_at_the_same_moment_get_their_own() -> anyhow::Resu
     let mut people = Vec::new();
     for (mut user, own, contact) in two {
         user.send("/numbers").await?;
-        let label = format!("{} +{own}", words::LOGOUT_BUTTON);
+        let label = format!("{} +{own}", english::LOGOUT_BUTTON);
         user.wait_button(&label, PATIENCE).await?;
         people.push((user, own, contact, label));
     }
@@ -145,7 +145,7 @@ async fn two_people_who_press_at_the_same_moment_get_their_own() -> anyhow::Resu
         let presses = people.iter_mut().map(async |(user, own, _, label)| {
             let press = user.press_label(label).await?;
             user.wait_answer(&press, PATIENCE).await?;
-            let asked = user.wait_button(words::LOGOUT_YES_BUTTON, PATIENCE).await?;
+            let asked = user.wait_button(english::LOGOUT_YES_BUTTON, PATIENCE).await?;
             ensure!(asked.text.starts_with(&format!("Log out +{own}?")), "{}", asked.text);
             Ok(())
         });
@@ -156,7 +156,7 @@ async fn two_people_who_press_at_the_same_moment_get_their_own() -> anyhow::Resu
         anyhow::bail!("two people")
     };
     let (mut a, mut b) = (ana.clone(), budi.clone());
-    tokio::try_join!(a.press_label(words::LOGOUT_YES_BUTTON), b.press_label(words::KEEP_BUTTON))?;
+    tokio::try_join!(a.press_label(english::LOGOUT_YES_BUTTON), b.press_label(english::KEEP_BUTTON))?;
     ana.wait_text(&format!("+{} is logged out", support::ANA_NUMBER), PATIENCE).await?;
     stage.whatsapp.send(dewi, budi_number, "still here?").await?;
     let asked = budi.wait_text("still here?", PATIENCE).await?;

@@ -7,10 +7,12 @@ mod support_daemon;
 
 use anyhow::{Context as _, ensure};
 use sekat::domain::{Content, InboundMessage, Input, Jid, PhoneNumber, Timestamp};
-use sekat::flows::words;
+use sekat::flows::phrases;
+use sekat::sim::english;
 use sekat::sim::stage::{PATIENCE, Stage, StageConfig};
 use sekat::sim::telegram::client::SimUser;
 use sekat::store::sends::SendState;
+use sekat::t;
 use sekat::telegram::Reader;
 use sekat::users::port::ReadUpdate;
 use std::path::{Path, PathBuf};
@@ -51,17 +53,17 @@ async fn a_step_that_panics_twice_is_set_aside_with_a_word() -> anyhow::Result<(
     ana.send("/status").await?;
     budi.send("/status").await?;
     budi.wait_text("Numbers: 0 of 3", PATIENCE).await?;
-    ana.wait_since(0, "the notice", |m| m.text == words::dead_letter().text, PATIENCE).await?;
+    ana.wait_since(0, "the notice", |m| m.text == english::text(&t!("dead-letter")), PATIENCE).await?;
     ana.wait_since(0, "the next answer", |m| m.text.contains("Numbers: 0 of 3"), PATIENCE).await?;
     // Twice alone; before that perhaps once with others in one batch, which is then taken apart.
     let tries = reader.always.load(Ordering::SeqCst);
     assert!((2..=3).contains(&tries), "tried {tries} times");
     // What panics once only is answered like anything else.
     ana.send("choke-once").await?;
-    ana.wait_text(&words::link_first().text, PATIENCE).await?;
+    ana.wait_text(&english::text(&t!("chat-link-first")), PATIENCE).await?;
     settled(&mut ana).await?;
     until("all rows to go", async || Ok((daemon.waiting(ANA).await? == 0).then_some(()))).await?;
-    let notices = said(&ana).await?.into_values().filter(|m| m.text == words::dead_letter().text).count();
+    let notices = said(&ana).await?.into_values().filter(|m| m.text == english::text(&t!("dead-letter"))).count();
     assert_eq!((notices, reader.always.load(Ordering::SeqCst)), (1, tries));
     assert_eq!(said(&budi).await?.len(), 1);
     daemon.close().await
@@ -106,7 +108,7 @@ async fn a_call_to_whatsapp_that_never_comes_back_holds_up_nobody() -> anyhow::R
     ana.wait_since(0, "what waits behind", |m| m.text == "✓ sent", PATIENCE).await?;
     assert_eq!(whatsapp.sent(ANA_NUMBER), ["behind them"]);
     assert_eq!(whatsapp.sent(BUDI_NUMBER).len(), 5);
-    let unknown = words::outcome(SendState::Unknown, None).text;
+    let unknown = english::text(&phrases::outcome(SendState::Unknown, None));
     until("both fates to be asked about", async || {
         Ok((said(&ana).await?.values().filter(|m| m.text == unknown).count() == 2).then_some(()))
     })
@@ -114,8 +116,8 @@ async fn a_call_to_whatsapp_that_never_comes_back_holds_up_nobody() -> anyhow::R
     // A client that cannot even be closed or logged out: everything else of its owner works on.
     whatsapp.stick();
     ana.send("/logout").await?;
-    ana.wait_button(words::LOGOUT_YES_BUTTON, PATIENCE).await?;
-    ana.press_label(words::LOGOUT_YES_BUTTON).await?;
+    ana.wait_button(english::LOGOUT_YES_BUTTON, PATIENCE).await?;
+    ana.press_label(english::LOGOUT_YES_BUTTON).await?;
     ana.wait_text("Logging out", PATIENCE).await?;
     settled(&mut ana).await?;
     settled(&mut budi).await?;

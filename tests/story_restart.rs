@@ -1,6 +1,6 @@
 //! The daemon dies, or is told to stop, and goes on where it was.
 #![cfg(feature = "demo")]
-use sekat::flows::words;
+use sekat::sim::english;
 use sekat::sim::scan::scan;
 use sekat::sim::stage::{PATIENCE, Stage, StageConfig, code_in};
 use sekat::sim::telegram::client::SimUser;
@@ -46,7 +46,7 @@ async fn a_half_finished_conversation_goes_on() -> anyhow::Result<()> {
     let mut ana = stage.person(ANA, "Ana");
     ana.send("/start").await?;
     ana.wait_text("Welcome", PATIENCE).await?;
-    ana.press_label(words::CODE_BUTTON).await?;
+    ana.press_label(english::CODE_BUTTON).await?;
     ana.wait_text("Send me the number", PATIENCE).await?;
     kill_and_start(&mut stage).await?;
     ana.send("+62 811-0000-001").await?;
@@ -75,7 +75,7 @@ async fn buttons_of_old_messages_still_work() -> anyhow::Result<()> {
     ana.send("/start").await?;
     let welcome = ana.wait_text("Welcome", PATIENCE).await?.message_id;
     kill_and_start(&mut stage).await?;
-    let press = ana.press_label_of(welcome, words::QR_BUTTON).await?;
+    let press = ana.press_label_of(welcome, english::QR_BUTTON).await?;
     ana.wait_answer(&press, PATIENCE).await?;
     let picture = ana.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
     let payload = scan(&ana.file_of(picture.message_id).await?)?;
@@ -117,8 +117,8 @@ async fn an_interrupted_linking_is_told_and_can_be_tried_again() -> anyhow::Resu
     let mut stage = open(folder.path(), "").await?;
     let mut ana = stage.person(ANA, "Ana");
     ana.send("/link").await?;
-    ana.wait_button(words::QR_BUTTON, PATIENCE).await?;
-    ana.press_label(words::QR_BUTTON).await?;
+    ana.wait_button(english::QR_BUTTON, PATIENCE).await?;
+    ana.press_label(english::QR_BUTTON).await?;
     let old = ana.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
     // The answer comes after the picture is on record as shown; one killed in between stays in the chat.
     ana.send("/status").await?;
@@ -129,7 +129,7 @@ async fn an_interrupted_linking_is_told_and_can_be_tried_again() -> anyhow::Resu
     let told = ana.wait_text("wa-interrupted", PATIENCE).await?;
     let gone = ana.transcript().await?.iter().all(|m| m.message_id != old.message_id || m.deleted);
     assert!(gone, "a picture that is worth nothing is still shown");
-    ana.press_label_of(told.message_id, words::AGAIN_BUTTON).await?;
+    ana.press_label_of(told.message_id, english::AGAIN_BUTTON).await?;
     let fresh = ana.wait_for(|m| m.photo.is_some() && !m.deleted, PATIENCE).await?;
     stage.whatsapp.scan(&scan(&ana.file_of(fresh.message_id).await?)?, ANAS).await?;
     ana.wait_text("is linked and connected", PATIENCE).await?;
@@ -144,8 +144,8 @@ async fn a_linking_killed_right_after_the_phone_confirmed_is_completed() -> anyh
     let mut stage = open(folder.path(), "").await?;
     let mut ana = stage.person(ANA, "Ana");
     ana.send("/link").await?;
-    ana.wait_button(words::QR_BUTTON, PATIENCE).await?;
-    ana.press_label(words::QR_BUTTON).await?;
+    ana.wait_button(english::QR_BUTTON, PATIENCE).await?;
+    ana.press_label(english::QR_BUTTON).await?;
     let picture = ana.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
     let payload = scan(&ana.file_of(picture.message_id).await?)?;
     stage.whatsapp.scan(&payload, ANAS).await?;
@@ -164,16 +164,16 @@ async fn the_quota_of_pictures_outlives_a_kill() -> anyhow::Result<()> {
     let mut ana = stage.person(ANA, "Ana");
     for _ in 0..2 {
         ana.send("/link").await?;
-        ana.wait_button(words::QR_BUTTON, PATIENCE).await?;
-        ana.press_label(words::QR_BUTTON).await?;
+        ana.wait_button(english::QR_BUTTON, PATIENCE).await?;
+        ana.press_label(english::QR_BUTTON).await?;
         ana.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
         ana.send("/cancel").await?;
         ana.wait_text("Cancelled", PATIENCE).await?;
     }
     kill_and_start(&mut stage).await?;
     ana.send("/link").await?;
-    ana.wait_button(words::QR_BUTTON, PATIENCE).await?;
-    ana.press_label(words::QR_BUTTON).await?;
+    ana.wait_button(english::QR_BUTTON, PATIENCE).await?;
+    ana.press_label(english::QR_BUTTON).await?;
     ana.wait_text("You have used 2 of 2 QR codes this hour", PATIENCE).await?;
     stage.close().await
 }
@@ -191,9 +191,9 @@ async fn an_answer_in_flight_is_of_unknown_fate_and_sending_it_again_shows_it_on
     stage.whatsapp.clear_faults(ANAS)?;
     stage.start().await?;
     let unknown = ana.wait_text("wa-send-unknown", PATIENCE).await?;
-    assert_eq!((unknown.reply_to, unknown.labels()), (asked, vec![words::RESEND_BUTTON, words::FORGET_BUTTON]));
-    let press = ana.press_label_of(unknown.message_id, words::RESEND_BUTTON).await?;
-    assert_eq!(ana.wait_answer(&press, PATIENCE).await?.text.as_deref(), Some(words::SENDING_AGAIN));
+    assert_eq!((unknown.reply_to, unknown.labels()), (asked, vec![english::RESEND_BUTTON, english::FORGET_BUTTON]));
+    let press = ana.press_label_of(unknown.message_id, english::RESEND_BUTTON).await?;
+    assert_eq!(ana.wait_answer(&press, PATIENCE).await?.text.as_deref(), Some(english::SENDING_AGAIN));
     let told = ana.wait_text("delivered", PATIENCE).await?;
     assert_eq!((told.message_id, told.labels()), (unknown.message_id, Vec::new()));
     let all = stage.whatsapp.inbox(CITRA, 0, PATIENCE).await?;

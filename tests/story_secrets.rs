@@ -3,12 +3,13 @@
 mod support;
 
 use anyhow::{Context as _, ensure};
-use sekat::flows::words;
+use sekat::sim::english;
 use sekat::sim::scan::scan;
 use sekat::sim::stage::{PATIENCE, Stage, StageConfig, code_in};
 use sekat::sim::telegram::client::SimUser;
 use sekat::sim::telegram::wire::SimMessage;
 use sekat::sim::whatsapp::Fault;
+use sekat::t;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -78,8 +79,8 @@ async fn play(stage: &mut Stage, secrets: &mut Secrets) -> anyhow::Result<()> {
         stage.phone(number, name)?;
     }
     ana.send("/start").await?;
-    ana.wait_button(words::QR_BUTTON, PATIENCE).await?;
-    ana.press_label(words::QR_BUTTON).await?;
+    ana.wait_button(english::QR_BUTTON, PATIENCE).await?;
+    ana.press_label(english::QR_BUTTON).await?;
     let picture = ana.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
     let payload = scan(&ana.file_of(picture.message_id).await?)?;
     secrets.buttons(&ana.transcript().await?);
@@ -117,16 +118,16 @@ async fn chat(stage: &Stage, ana: &mut SimUser) -> anyhow::Result<()> {
     ana.wait_text("delivered", PATIENCE).await?;
     stage.whatsapp.inject(ANA_NUMBER, &Fault::WithholdAcks { deliver: false, times: Some(1) })?;
     ana.reply(asked, TEXTS[3]).await?;
-    ana.wait_button(words::RESEND_BUTTON, PATIENCE).await?;
+    ana.wait_button(english::RESEND_BUTTON, PATIENCE).await?;
     stage.whatsapp.inject(ANA_NUMBER, &Fault::RefuseSends { code: 463, times: Some(1) })?;
     ana.reply(asked, TEXTS[4]).await?;
     ana.wait_text("wa-reachout-locked", PATIENCE).await?;
     stage.whatsapp.inject(ANA_NUMBER, &Fault::Replaced)?;
-    ana.wait_button(words::RECONNECT_BUTTON, PATIENCE).await?;
-    ana.press_label(words::RECONNECT_BUTTON).await?;
+    ana.wait_button(english::RECONNECT_BUTTON, PATIENCE).await?;
+    ana.press_label(english::RECONNECT_BUTTON).await?;
     numbers_say(ana, "🟢").await?;
     ana.send(TEXTS[5]).await?;
-    ana.wait_text(&words::reply_to_answer().text, PATIENCE).await?;
+    ana.wait_text(&english::text(&t!("chat-reply-to-answer")), PATIENCE).await?;
     Ok(())
 }
 
@@ -144,11 +145,11 @@ async fn hostile(stage: &Stage, ana: &mut SimUser, budi: &mut SimUser) -> anyhow
     budi.send(&format!("/link +{TYPED}")).await?;
     budi.wait_text("Your code:", PATIENCE).await?;
     budi.send("/cancel").await?;
-    budi.wait_text(&words::cancelled().text, PATIENCE).await?;
+    budi.wait_text(&english::text(&t!("cancelled")), PATIENCE).await?;
     budi.send(&format!("/link {TYPED}{TYPED}")).await?;
     budi.wait_text("not a phone number", PATIENCE).await?;
     budi.send("/cancel").await?;
-    budi.wait_text(&words::cancelled().text, PATIENCE).await?;
+    budi.wait_text(&english::text(&t!("cancelled")), PATIENCE).await?;
     Ok(())
 }
 
@@ -205,12 +206,12 @@ async fn no_secret_is_in_the_log_or_in_clear_on_the_disk() -> anyhow::Result<()>
     stage.start().await?;
     let (mut ana, mut budi) = (stage.person(ANA, ANA_NAME), stage.person(BUDI, BUDI_NAME));
     ana.send("/logout").await?;
-    ana.wait_button(words::LOGOUT_YES_BUTTON, PATIENCE).await?;
-    ana.press_label(words::LOGOUT_YES_BUTTON).await?;
+    ana.wait_button(english::LOGOUT_YES_BUTTON, PATIENCE).await?;
+    ana.press_label(english::LOGOUT_YES_BUTTON).await?;
     ana.wait_text("keys are wiped", PATIENCE).await?;
     budi.send("/erase").await?;
     budi.wait_text("Erase everything?", PATIENCE).await?;
-    budi.send(words::ERASE_WORD).await?;
+    budi.send(english::ERASE_WORD).await?;
     budi.wait_text("Erased.", PATIENCE).await?;
     stage.stop().await?;
     check_folders(&stage, &secrets)?;

@@ -122,7 +122,14 @@ fn status(code: u16, retry_after: Option<u64>) -> FaultAction {
 
 fn text(chat: i64, text: &str) -> Outgoing {
     let body = Body::Text(RichText::plain(text));
-    Outgoing { chat: ChatId(chat), body, keyboard: Vec::new(), reply_to: None, silent: false }
+    Outgoing {
+        chat: ChatId(chat),
+        body,
+        keyboard: Vec::new(),
+        reply_to: None,
+        silent: false,
+        language: Language::default(),
+    }
 }
 
 fn qr(chat: i64, payload: &str) -> Outgoing {

@@ -1,7 +1,7 @@
 //! What a button does, in the few bytes that Telegram leaves for it.
 //!
 //! The encoding is what gets authenticated (`store::tokens`); it names rows of the user's own database and nothing else.
-use super::AccountId;
+use super::{AccountId, Language};
 
 /// What a pressed button asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +30,12 @@ pub enum Action {
     Cancel,
     /// Show the help.
     Help,
+    /// Speak this language.
+    Speak(Language),
 }
 
 impl Action {
-    /// A short text: a letter, or a letter and a number.
+    /// A short text: a letter, or a letter and what it is about.
     pub fn encode(self) -> String {
         match self {
             Self::Link => "l".into(),
@@ -48,6 +50,7 @@ impl Action {
             Self::Forget(id) => format!("f{id}"),
             Self::Cancel => "k".into(),
             Self::Help => "h".into(),
+            Self::Speak(language) => format!("g{}", language.code()),
         }
     }
 
@@ -66,6 +69,9 @@ impl Action {
                 'h' => Self::Help,
                 _ => return None,
             });
+        }
+        if letter == 'g' {
+            return Language::from_code(rest).map(Self::Speak);
         }
         let id: i64 = rest.parse().ok()?;
         Some(match letter {

@@ -1,5 +1,5 @@
 //! What a step wants done in the world. A step only says it; senders do it.
-use super::{AccountId, Action, ChatId, Jid, MessageId, RichText, Timestamp};
+use super::{AccountId, Action, ChatId, Jid, Language, MessageId, Phrase, RichText, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How urgent a message to Telegram is. Under a shared limit, earlier ones go first.
@@ -18,7 +18,7 @@ pub enum Class {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Button {
     /// What stands on it.
-    pub label: String,
+    pub label: Phrase,
     /// What it does.
     pub action: Action,
 }
@@ -38,6 +38,20 @@ pub enum Body {
     },
 }
 
+/// What a slot is to show, before it is in anybody's language: see [`Body`].
+#[derive(Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// Text.
+    Text(Phrase),
+    /// A QR picture with a caption.
+    Qr {
+        /// What the picture encodes.
+        payload: String,
+        /// The text under it.
+        caption: Phrase,
+    },
+}
+
 /// A message on its way to Telegram, whole: with it a sender needs nothing else. Buttons are signed already.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outgoing {
@@ -54,6 +68,9 @@ pub struct Outgoing {
     /// Whether it arrives without sound.
     #[serde(default)]
     pub silent: bool,
+    /// The language that it is in, for what a sender adds.
+    #[serde(default, skip_serializing_if = "Language::is_default")]
+    pub language: Language,
 }
 
 /// Where a keyed message stands: one slot shows one message, the newest.
@@ -91,7 +108,7 @@ pub enum Effect {
     /// Say something; durable, in order.
     Say {
         /// The text; split when too long.
-        text: RichText,
+        text: Phrase,
         /// Buttons under its last part.
         keyboard: Vec<Vec<Button>>,
         /// The message that it answers.
@@ -106,7 +123,7 @@ pub enum Effect {
         /// The slot.
         slot: Slot,
         /// What it shows.
-        body: Body,
+        shown: Shown,
         /// Buttons.
         keyboard: Vec<Vec<Button>>,
         /// The message that it answers when it is new.
@@ -119,7 +136,7 @@ pub enum Effect {
         /// Telegram's id of the press.
         callback: String,
         /// A short note, or nothing to only stop the spinner.
-        text: Option<String>,
+        text: Option<Phrase>,
         /// Whether it is a box to close rather than a note that fades.
         alert: bool,
     },
@@ -154,6 +171,8 @@ pub enum Effect {
     Reconnect(AccountId),
     /// Remove this account's device at WhatsApp and wipe its keys.
     Logout(AccountId),
+    /// Speak this language from now on, what is said after this included.
+    Speak(Language),
     /// Erase everything of this user.
     Erase,
 }

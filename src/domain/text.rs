@@ -57,7 +57,9 @@ impl RichText {
         self
     }
 
-    fn styled(mut self, text: &str, style: Style) -> Self {
+    /// Adds text that looks like this.
+    #[must_use]
+    pub fn styled(mut self, text: &str, style: Style) -> Self {
         let length = utf16_len(text);
         if length > 0 {
             self.spans.push(Span { offset: utf16_len(&self.text), length, style });

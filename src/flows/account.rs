@@ -1,10 +1,11 @@
 //! What a number's news mean for its record and its owner.
-use super::{AccountChange, Env, Step, button, words};
+use super::{AccountChange, Env, Step, button, phrases};
 use crate::domain::Timestamp;
 use crate::domain::effect::Slot;
 use crate::domain::{
-    Account, AccountState, Action, Body, ClientEvent, Effect, LoginMethod, LoginStep, PhoneNumber, Reason,
+    Account, AccountState, Action, ClientEvent, Effect, LoginMethod, LoginStep, PhoneNumber, Reason, Shown,
 };
+use crate::t;
 
 /// News of one of the person's numbers. Acks and receipts are not among them: they belong to messages.
 pub fn news(account: &Account, event: &ClientEvent, env: &Env) -> Step {
@@ -28,26 +29,35 @@ fn login(account: &Account, step: &LoginStep, env: &Env) -> Step {
         return Step::default();
     }
     let slot = Slot::linking(account.id);
-    let cancel = vec![vec![button(words::CANCEL_BUTTON, Action::LinkCancel(account.id))]];
+    let cancel = vec![vec![button(t!("button-cancel"), Action::LinkCancel(account.id))]];
     match step {
         LoginStep::Qr { payload, expires_in } => {
-            let body = Body::Qr { payload: payload.clone(), caption: words::scan_qr() };
+            let shown = Shown::Qr { payload: payload.clone(), caption: t!("link-scan") };
             let expires_at = Some(env.now.after(*expires_in));
-            Step::default().effect(Effect::Show { slot, body, keyboard: cancel, reply_to: None, expires_at })
+            Step::default().effect(Effect::Show { slot, shown, keyboard: cancel, reply_to: None, expires_at })
         }
         LoginStep::Code { code, expires_in } => {
-            let body = Body::Text(words::type_code(code));
+            let shown = Shown::Text(t!("link-code", code = in_halves(code)));
             let expires_at = Some(env.now.after(*expires_in));
-            Step::default().effect(Effect::Show { slot, body, keyboard: cancel, reply_to: None, expires_at })
+            Step::default().effect(Effect::Show { slot, shown, keyboard: cancel, reply_to: None, expires_at })
         }
         LoginStep::Paired { phone } => proven(account, phone),
         LoginStep::Refused(reason) => link_failed(account, *reason),
     }
 }
 
+/// A code as WhatsApp shows it.
+fn in_halves(code: &str) -> String {
+    match code.split_at_checked(4) {
+        Some((a, b)) if code.len() == 8 => format!("{a}-{b}"),
+        _ => code.to_owned(),
+    }
+}
+
 /// The phone has proven possession of this number.
 pub fn proven(account: &Account, phone: &PhoneNumber) -> Step {
-    let mut step = Step::default().show(Slot::linking(account.id), words::paired(phone), Vec::new());
+    let mut step =
+        Step::default().show(Slot::linking(account.id), t!("link-paired", phone = phone.to_string()), Vec::new());
     step.accounts.push(AccountChange {
         account: account.id,
         state: AccountState::Authenticated,
@@ -63,10 +73,10 @@ pub fn link_failed(account: &Account, reason: Reason) -> Step {
         LoginMethod::Qr => Action::LinkQr,
         LoginMethod::Code(_) => Action::LinkCode,
     };
-    let keyboard = vec![vec![button(words::AGAIN_BUTTON, again), button(words::OTHER_WAY_BUTTON, Action::Link)]];
+    let keyboard = vec![vec![button(t!("button-again"), again), button(t!("button-other-way"), Action::Link)]];
     Step::default().account(account.id, AccountState::Removed, Some(reason)).show(
         Slot::linking(account.id),
-        words::link_failed(reason),
+        t!("link-failed", why = phrases::reason(reason), code = reason.code()),
         keyboard,
     )
 }
@@ -85,7 +95,7 @@ fn online(account: &Account) -> Step {
     match account.state {
         AccountState::Authenticated => Step::default().account(account.id, AccountState::Connected, None).show(
             Slot::linking(account.id),
-            words::linked(account),
+            t!("linked", number = phrases::account_name(account)),
             Vec::new(),
         ),
         AccountState::Disconnected | AccountState::Failed => {
@@ -98,17 +108,23 @@ fn online(account: &Account) -> Step {
 }
 
 fn ended(account: &Account, reason: Reason, until: Option<Timestamp>) -> Step {
+    let by_phone = t!(
+        "logged-out-by-phone",
+        number = phrases::account_name(account),
+        why = phrases::reason(reason),
+        code = reason.code(),
+    );
     match account.state {
         AccountState::QrScanning => link_failed(account, reason),
         AccountState::LoggingOut | AccountState::Removed => Step::default(),
         _ if reason == Reason::LoggedOut => Step::default()
             .account(account.id, AccountState::LoggingOut, Some(reason))
-            .ask(words::logged_out_by_phone(account), vec![vec![button(words::LINK_BUTTON, Action::Link)]]),
+            .ask(by_phone, vec![vec![button(t!("button-link"), Action::Link)]]),
         _ if comes_back(reason) => Step::default().account(account.id, AccountState::Disconnected, Some(reason)),
         AccountState::Failed if account.reason == Some(reason) => Step::default(),
         _ => Step::default().account(account.id, AccountState::Failed, Some(reason)).ask(
-            words::number_failed(account, reason, until),
-            vec![vec![button(words::RECONNECT_BUTTON, Action::Reconnect(account.id))]],
+            phrases::number_failed(account, reason, until),
+            vec![vec![button(t!("button-reconnect"), Action::Reconnect(account.id))]],
         ),
     }
 }

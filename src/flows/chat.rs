@@ -1,9 +1,10 @@
 //! Text from WhatsApp into the chat, and replies back.
-use super::{Env, Step, button, link, note, words};
+use super::{Env, Step, button, link, note, phrases};
 use crate::domain::effect::Slot;
-use crate::domain::{Account, Action, Body, Class, Content, Effect, InboundMessage, MessageId, Reason};
+use crate::domain::{Account, Action, Class, Content, Effect, InboundMessage, MessageId, Reason, Shown};
 use crate::store::UserContext;
 use crate::store::sends::{Send, SendState};
+use crate::t;
 
 /// The longest text that is sent to WhatsApp in one message, in bytes. WhatsApp takes 65,536 characters; Telegram gives at
 /// most 4,096 units, so this is never met by what a person can type.
@@ -13,16 +14,16 @@ const WHATSAPP_TEXT_BYTES: usize = 65_536;
 pub fn answer(user: &UserContext, text: &str, message: MessageId, env: &Env) -> Step {
     let Some((origin, _)) = user.reply() else {
         return if user.accounts().is_empty() {
-            Step::default().ask(words::link_first(), link::methods())
+            Step::default().ask(t!("chat-link-first"), link::methods())
         } else {
-            Step::default().reply(message, words::reply_to_answer())
+            Step::default().reply(message, t!("chat-reply-to-answer"))
         };
     };
     let Some(account) = user.account(origin.account).filter(|a| a.state.is_linked()) else {
-        return Step::default().reply(message, words::number_gone());
+        return Step::default().reply(message, t!("chat-number-gone"));
     };
     if text.len() > WHATSAPP_TEXT_BYTES {
-        return Step::default().reply(message, words::too_long());
+        return Step::default().reply(message, t!("chat-too-long"));
     }
     Step::default().effect(Effect::SendWhatsApp {
         account: account.id,
@@ -39,8 +40,8 @@ pub fn incoming(account: &Account, name: Option<&str>, message: &InboundMessage)
         return None;
     }
     let text = match &message.content {
-        Content::Text(text) => words::incoming(account, name, message, text),
-        Content::Other(kind) => words::incoming_other(account, name, message, kind),
+        Content::Text(text) => phrases::incoming(account, name, message, text),
+        Content::Other(kind) => phrases::incoming_other(account, name, message, kind),
     };
     Some(Effect::Say {
         text,
@@ -55,14 +56,14 @@ pub fn incoming(account: &Account, name: Option<&str>, message: &InboundMessage)
 pub fn outcome(send: &Send, state: SendState, reason: Option<Reason>) -> Effect {
     let keyboard = match state {
         SendState::Unknown => vec![vec![
-            button(words::RESEND_BUTTON, Action::Resend(send.id)),
-            button(words::FORGET_BUTTON, Action::Forget(send.id)),
+            button(t!("button-resend"), Action::Resend(send.id)),
+            button(t!("button-forget"), Action::Forget(send.id)),
         ]],
         _ => Vec::new(),
     };
     Effect::Show {
         slot: Slot::outcome(&send.message_id),
-        body: Body::Text(words::outcome(state, reason)),
+        shown: Shown::Text(phrases::outcome(state, reason)),
         keyboard,
         reply_to: Some(send.asked_by),
         expires_at: None,
@@ -74,8 +75,8 @@ pub fn resend(user: &UserContext, callback: &str) -> Step {
     match user.send().filter(|s| s.state == SendState::Unknown) {
         Some(send) if user.account(send.account).is_some_and(|a| a.state.is_linked()) => Step::default()
             .effect(Effect::Resend { effect: send.id })
-            .effect(note(callback, Some(words::SENDING_AGAIN))),
-        _ => Step::default().effect(note(callback, Some(words::stale_button()))),
+            .effect(note(callback, Some(t!("note-sending-again")))),
+        _ => Step::default().effect(note(callback, Some(t!("note-stale")))),
     }
 }
 
@@ -83,8 +84,8 @@ pub fn resend(user: &UserContext, callback: &str) -> Step {
 pub fn forget(user: &UserContext, callback: &str) -> Step {
     match user.send().filter(|s| s.state == SendState::Unknown) {
         Some(send) => {
-            Step::default().effect(Effect::Forget { effect: send.id }).effect(note(callback, Some(words::LEFT_AS_IS)))
+            Step::default().effect(Effect::Forget { effect: send.id }).effect(note(callback, Some(t!("note-left"))))
         }
-        None => Step::default().effect(note(callback, Some(words::stale_button()))),
+        None => Step::default().effect(note(callback, Some(t!("note-stale")))),
     }
 }

@@ -1,16 +1,19 @@
 //! Linking a number: by QR picture or by code.
-use super::{Env, Step, button, note, words};
+use super::{Env, Step, button, note, phrases};
 use crate::domain::effect::Slot;
 use crate::domain::{AccountId, AccountState, Action, Button, Conversation, Effect, LoginMethod, PhoneNumber, Reason};
 use crate::limits::window;
 use crate::store::UserContext;
 use crate::store::context::QR_WINDOW;
+use crate::t;
+use crate::words::span;
+use std::time::Duration;
 
 /// The buttons that offer both ways.
 pub fn methods() -> Vec<Vec<Button>> {
     vec![
-        vec![button(words::QR_BUTTON, Action::LinkQr), button(words::CODE_BUTTON, Action::LinkCode)],
-        vec![button(words::CANCEL_BUTTON, Action::Cancel)],
+        vec![button(t!("button-qr"), Action::LinkQr), button(t!("button-code"), Action::LinkCode)],
+        vec![button(t!("button-cancel"), Action::Cancel)],
     ]
 }
 
@@ -18,18 +21,19 @@ pub fn methods() -> Vec<Vec<Button>> {
 pub fn choose(user: &UserContext, env: &Env) -> Step {
     match hindrance(user, env) {
         Some(step) => step,
-        None => Step::default().ask(words::choose_method(), methods()).then(Conversation::Idle),
+        None => Step::default().ask(t!("link-method"), methods()).then(Conversation::Idle),
     }
 }
 
 /// Why no linking can begin now.
 fn hindrance(user: &UserContext, env: &Env) -> Option<Step> {
     if user.accounts().iter().any(|a| a.state == AccountState::QrScanning) {
-        return Some(Step::default().say(words::already_linking()));
+        return Some(Step::default().say(t!("link-already")));
     }
     let used = user.accounts().iter().filter(|a| a.state.counts()).count();
-    (used >= env.rules.max_numbers)
-        .then(|| Step::default().say(words::too_many_numbers(used, env.rules.max_numbers)).then(Conversation::Idle))
+    (used >= env.rules.max_numbers).then(|| {
+        Step::default().say(t!("link-too-many", used = used, allowed = env.rules.max_numbers)).then(Conversation::Idle)
+    })
 }
 
 /// Begins linking by QR picture.
@@ -38,7 +42,8 @@ pub fn by_qr(user: &UserContext, env: &Env) -> Step {
         return step;
     }
     if let Err(wait) = window::allow(user.qr_shown(), env.now, env.rules.qr_per_hour, QR_WINDOW) {
-        return Step::default().say(words::qr_limit(env.rules.qr_per_hour, wait));
+        let minutes = Duration::from_secs(wait.as_secs().div_ceil(60).max(1) * 60);
+        return Step::default().say(t!("link-qr-limit", allowed = env.rules.qr_per_hour, wait = span(minutes)));
     }
     Step::default().effect(Effect::StartLink(LoginMethod::Qr)).then(Conversation::Idle)
 }
@@ -48,8 +53,8 @@ pub fn ask_number(user: &UserContext, env: &Env) -> Step {
     match hindrance(user, env) {
         Some(step) => step,
         None => {
-            let keyboard = vec![vec![button(words::CANCEL_BUTTON, Action::Cancel)]];
-            Step::default().ask(words::ask_number(), keyboard).then(Conversation::LinkNumber)
+            let keyboard = vec![vec![button(t!("button-cancel"), Action::Cancel)]];
+            Step::default().ask(t!("link-ask-number"), keyboard).then(Conversation::LinkNumber)
         }
     }
 }
@@ -61,7 +66,10 @@ pub fn by_code(user: &UserContext, typed: &str, env: &Env) -> Step {
     }
     match PhoneNumber::parse(typed) {
         Ok(phone) => Step::default().effect(Effect::StartLink(LoginMethod::Code(phone))).then(Conversation::Idle),
-        Err(problem) => Step::default().say(words::bad_number(problem)).then(Conversation::LinkNumber),
+        Err(problem) => {
+            let problem = phrases::phone_problem(problem);
+            Step::default().say(t!("link-bad-number", problem = problem)).then(Conversation::LinkNumber)
+        }
     }
 }
 
@@ -69,15 +77,15 @@ pub fn by_code(user: &UserContext, typed: &str, env: &Env) -> Step {
 pub fn cancel(user: &UserContext, account: AccountId, callback: &str) -> Step {
     match user.account(account) {
         Some(a) if a.state == AccountState::QrScanning => {
-            stop(Step::default(), account).effect(note(callback, Some(words::CANCELLED)))
+            stop(Step::default(), account).effect(note(callback, Some(t!("note-cancelled"))))
         }
-        _ => Step::default().effect(note(callback, Some(words::stale_button()))),
+        _ => Step::default().effect(note(callback, Some(t!("note-stale")))),
     }
 }
 
 /// Stops a linking.
 pub fn stop(step: Step, account: AccountId) -> Step {
     step.account(account, AccountState::Removed, Some(Reason::Cancelled))
-        .show(Slot::linking(account), words::link_cancelled(), vec![vec![button(words::LINK_BUTTON, Action::Link)]])
+        .show(Slot::linking(account), t!("link-cancelled"), vec![vec![button(t!("button-link"), Action::Link)]])
         .effect(Effect::CancelLink(account))
 }

@@ -5,18 +5,20 @@
 pub mod account;
 pub mod chat;
 pub mod erase;
+pub mod language;
 pub mod link;
 pub mod numbers;
 pub mod park;
+pub mod phrases;
 pub mod welcome;
-pub mod words;
 
 use crate::domain::effect::{Origin, Slot};
 use crate::domain::{
-    AccountId, AccountState, Action, Body, Button, Class, Conversation, Effect, Input, MessageId, PhoneNumber, Reason,
-    RichText, Timestamp,
+    AccountId, AccountState, Action, Button, Class, Conversation, Effect, Input, MessageId, PhoneNumber, Phrase,
+    Reason, Shown, Timestamp,
 };
 use crate::store::UserContext;
+use crate::t;
 use std::time::Duration;
 
 /// What a step may use besides the person's state.
@@ -90,26 +92,26 @@ impl Step {
 
     /// Says this too, as an answer.
     #[must_use]
-    pub fn say(self, text: RichText) -> Self {
+    pub fn say(self, text: Phrase) -> Self {
         self.ask(text, Vec::new())
     }
 
     /// Says this too, with buttons.
     #[must_use]
-    pub fn ask(self, text: RichText, keyboard: Vec<Vec<Button>>) -> Self {
+    pub fn ask(self, text: Phrase, keyboard: Vec<Vec<Button>>) -> Self {
         self.effect(Effect::Say { text, keyboard, reply_to: None, class: Class::Answer, origin: None })
     }
 
     /// Says this too, as an answer to a message.
     #[must_use]
-    pub fn reply(self, to: MessageId, text: RichText) -> Self {
+    pub fn reply(self, to: MessageId, text: Phrase) -> Self {
         self.effect(Effect::Say { text, keyboard: Vec::new(), reply_to: Some(to), class: Class::Answer, origin: None })
     }
 
     /// Shows this in a slot too.
     #[must_use]
-    pub fn show(self, slot: Slot, text: RichText, keyboard: Vec<Vec<Button>>) -> Self {
-        self.effect(Effect::Show { slot, body: Body::Text(text), keyboard, reply_to: None, expires_at: None })
+    pub fn show(self, slot: Slot, text: Phrase, keyboard: Vec<Vec<Button>>) -> Self {
+        self.effect(Effect::Show { slot, shown: Shown::Text(text), keyboard, reply_to: None, expires_at: None })
     }
 
     /// Moves the conversation too.
@@ -141,21 +143,24 @@ impl Step {
 }
 
 /// A button.
-pub fn button(label: &str, action: Action) -> Button {
-    Button { label: label.to_owned(), action }
+pub fn button(label: Phrase, action: Action) -> Button {
+    Button { label, action }
 }
 
 /// The commands that clients show, with what they do.
-pub const COMMANDS: &[(&str, &str)] = &[
-    ("start", "Begin, or see where you are"),
-    ("link", "Link a WhatsApp number"),
-    ("numbers", "Your numbers"),
-    ("status", "What is connected and what is under way"),
-    ("logout", "Unlink a number"),
-    ("cancel", "Stop what you are doing"),
-    ("erase", "Erase everything of yours"),
-    ("help", "How it works"),
-];
+pub fn commands() -> Vec<(&'static str, Phrase)> {
+    vec![
+        ("start", t!("command-start")),
+        ("link", t!("command-link")),
+        ("numbers", t!("command-numbers")),
+        ("status", t!("command-status")),
+        ("logout", t!("command-logout")),
+        ("language", t!("command-language")),
+        ("cancel", t!("command-cancel")),
+        ("erase", t!("command-erase")),
+        ("help", t!("command-help")),
+    ]
+}
 
 /// One step: what the person did, and what follows from it. A question that has waited too long does not count any more,
 /// whoever notices it first.
@@ -178,7 +183,7 @@ fn answer(user: &UserContext, input: &Input, env: &Env) -> Step {
         }
         Input::Contact { message, .. } | Input::Other { message, .. } => unexpected(user, *message),
         Input::Press { callback, .. } => press(user, callback, env),
-        Input::Edited { message } => Step::default().reply(*message, words::edited()),
+        Input::Edited { message } => Step::default().reply(*message, t!("edited")),
         Input::Blocked => Step { blocked: Some(true), ..Step::default() },
         Input::Unblocked => Step { blocked: Some(false), ..Step::default() },
     }
@@ -187,15 +192,17 @@ fn answer(user: &UserContext, input: &Input, env: &Env) -> Step {
 fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: &Env) -> Step {
     match name {
         "start" => welcome::start(user),
-        "help" => Step::default().say(words::help()),
+        "help" => Step::default().say(t!("help")),
         "link" if rest.is_empty() => link::choose(user, env),
         "link" => link::by_code(user, rest, env),
         "numbers" => numbers::list(user),
         "status" => numbers::status(user, env),
         "logout" => numbers::choose_logout(user),
-        "erase" => erase::ask(),
+        "erase" => erase::ask(user),
+        "language" if rest.is_empty() => language::ask(),
+        "language" => language::named(rest),
         "cancel" => cancel(user, false),
-        _ => Step::default().reply(message, words::unknown_command()),
+        _ => Step::default().reply(message, t!("unknown-command")),
     }
 }
 
@@ -209,9 +216,9 @@ fn text_step(user: &UserContext, text: &str, message: MessageId, env: &Env) -> S
 
 fn unexpected(user: &UserContext, message: MessageId) -> Step {
     let expected = match user.conversation() {
-        Conversation::LinkNumber => words::send_number(),
-        Conversation::EraseConfirm => words::erase_again(),
-        Conversation::Idle => words::text_only(),
+        Conversation::LinkNumber => t!("link-send-number"),
+        Conversation::EraseConfirm => erase::again(user),
+        Conversation::Idle => t!("text-only"),
     };
     Step::default().reply(message, expected)
 }
@@ -219,7 +226,7 @@ fn unexpected(user: &UserContext, message: MessageId) -> Step {
 fn press(user: &UserContext, callback: &str, env: &Env) -> Step {
     let Some(action) = user.pressed() else {
         // Forged, copied from somebody else, or older than this version: told in the same words.
-        return Step::default().effect(note(callback, Some(words::stale_button())));
+        return Step::default().effect(note(callback, Some(t!("note-stale"))));
     };
     let step = match action {
         Action::Link => link::choose(user, env),
@@ -233,14 +240,15 @@ fn press(user: &UserContext, callback: &str, env: &Env) -> Step {
         Action::Resend(_) => return chat::resend(user, callback),
         Action::Forget(_) => return chat::forget(user, callback),
         Action::Cancel => cancel(user, true),
-        Action::Help => Step::default().say(words::help()),
+        Action::Speak(language) => language::speak(language),
+        Action::Help => Step::default().say(t!("help")),
     };
     step.effect(note(callback, None))
 }
 
 /// The answer to a pressed button.
-fn note(callback: &str, text: Option<&str>) -> Effect {
-    Effect::AnswerPress { callback: callback.to_owned(), text: text.map(str::to_owned), alert: false }
+fn note(callback: &str, text: Option<Phrase>) -> Effect {
+    Effect::AnswerPress { callback: callback.to_owned(), text, alert: false }
 }
 
 /// Stops what is under way. `offered`: by a button that offered to, so there was a question that is hereby answered.
@@ -251,7 +259,7 @@ fn cancel(user: &UserContext, offered: bool) -> Step {
         step = link::stop(step, account.id);
         stopped = true;
     }
-    let said = if stopped { words::cancelled() } else { words::nothing_to_cancel() };
+    let said = if stopped { t!("cancelled") } else { t!("nothing-to-cancel") };
     step.say(said).then(Conversation::Idle)
 }
 

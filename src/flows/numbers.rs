@@ -1,35 +1,37 @@
 //! Looking at one's numbers, connecting them again, and letting them go.
-use super::{Env, Step, button, note, words};
-use crate::domain::{Account, AccountId, AccountState, Action, Button, Conversation, Effect, RichText};
+use super::{Env, Step, button, note, phrases};
+use crate::domain::{Account, AccountId, AccountState, Action, Button, Conversation, Effect, Phrase};
 use crate::store::UserContext;
+use crate::t;
+use crate::words::span;
 
 /// One line a number.
-pub fn lines(user: &UserContext) -> Vec<RichText> {
-    user.accounts().iter().map(words::account_line).collect()
+pub fn lines(user: &UserContext) -> Phrase {
+    Phrase::lines(user.accounts().iter().map(phrases::account_line))
 }
 
 /// The numbers, with what can be done about each.
 pub fn list(user: &UserContext) -> Step {
     if user.accounts().is_empty() {
-        return Step::default().ask(words::no_numbers(), super::link::methods());
+        return Step::default().ask(t!("no-numbers"), super::link::methods());
     }
     let mut keyboard: Vec<Vec<Button>> = user.accounts().iter().filter_map(buttons).collect();
-    keyboard.push(vec![button(words::LINK_BUTTON, Action::Link)]);
-    Step::default().ask(words::numbers(&lines(user)), keyboard)
+    keyboard.push(vec![button(t!("button-link"), Action::Link)]);
+    Step::default().ask(t!("numbers", numbers = lines(user)), keyboard)
 }
 
 fn buttons(account: &Account) -> Option<Vec<Button>> {
-    let name = words::account_name(account);
+    let name = phrases::account_name(account);
     match account.state {
         AccountState::QrScanning => {
-            Some(vec![button(&format!("{} {name}", words::CANCEL_BUTTON), Action::LinkCancel(account.id))])
+            Some(vec![button(t!("button-cancel-number", number = name), Action::LinkCancel(account.id))])
         }
         AccountState::Connected | AccountState::Authenticated => {
-            Some(vec![button(&format!("{} {name}", words::LOGOUT_BUTTON), Action::Logout(account.id))])
+            Some(vec![button(t!("button-logout-number", number = name), Action::Logout(account.id))])
         }
         AccountState::Disconnected | AccountState::Failed => Some(vec![
-            button(&format!("{} {name}", words::RECONNECT_BUTTON), Action::Reconnect(account.id)),
-            button(&format!("{} {name}", words::LOGOUT_BUTTON), Action::Logout(account.id)),
+            button(t!("button-reconnect-number", number = name.clone()), Action::Reconnect(account.id)),
+            button(t!("button-logout-number", number = name), Action::Logout(account.id)),
         ]),
         AccountState::LoggingOut | AccountState::Removed => None,
     }
@@ -38,15 +40,18 @@ fn buttons(account: &Account) -> Option<Vec<Button>> {
 /// What is connected and what is under way.
 pub fn status(user: &UserContext, env: &Env) -> Step {
     let used = user.accounts().iter().filter(|a| a.state.counts()).count();
-    let numbers = words::status(&lines(user), used, env.rules.max_numbers);
-    let conversation = words::awake_conversation(user.conversation(), env.rules.session_ttl);
-    let databases = words::awake_databases(env.awake.keys.len(), env.rules.idle_close);
+    let mut status = t!("status", used = used, allowed = env.rules.max_numbers);
+    if !user.accounts().is_empty() {
+        status = t!("status-lines", status = status, numbers = lines(user));
+    }
+    let conversation = phrases::awake_conversation(user.conversation(), env.rules.session_ttl);
+    let databases = t!("awake-databases", keys = env.awake.keys.len(), span = span(env.rules.idle_close));
     let clients = user.accounts().iter().map(|account| {
         let client = env.awake.clients.iter().find(|(id, _)| *id == account.id).map(|(_, online)| *online);
-        words::awake_number(account, client)
+        phrases::awake_number(account, client)
     });
-    let awake: Vec<RichText> = [conversation, databases].into_iter().chain(clients).collect();
-    Step::default().say(words::with_awake(numbers, &awake))
+    let awake = Phrase::lines([conversation, databases].into_iter().chain(clients));
+    Step::default().say(t!("status-awake", status = status, awake = awake))
 }
 
 /// Connects a number again.
@@ -55,8 +60,8 @@ pub fn reconnect(user: &UserContext, account: AccountId, callback: &str) -> Step
         Some(a) if matches!(a.state, AccountState::Disconnected | AccountState::Failed) => Step::default()
             .account(account, AccountState::Disconnected, None)
             .effect(Effect::Reconnect(account))
-            .effect(note(callback, Some(words::CONNECTING))),
-        _ => Step::default().effect(note(callback, Some(words::stale_button()))),
+            .effect(note(callback, Some(t!("note-connecting")))),
+        _ => Step::default().effect(note(callback, Some(t!("note-stale")))),
     }
 }
 
@@ -65,29 +70,29 @@ pub fn choose_logout(user: &UserContext) -> Step {
     let numbers: Vec<&Account> =
         user.accounts().iter().filter(|a| a.state.is_linked() || a.state == AccountState::Failed).collect();
     match numbers.as_slice() {
-        [] => Step::default().ask(words::no_numbers(), super::link::methods()),
+        [] => Step::default().ask(t!("no-numbers"), super::link::methods()),
         [one] => ask(one),
         many => {
-            let label = |a: &Account| format!("{} {}", words::LOGOUT_BUTTON, words::account_name(a));
-            let keyboard = many.iter().map(|a| vec![button(&label(a), Action::Logout(a.id))]).collect();
-            Step::default().ask(words::which_logout(), keyboard)
+            let label = |a: &Account| t!("button-logout-number", number = phrases::account_name(a));
+            let keyboard = many.iter().map(|a| vec![button(label(a), Action::Logout(a.id))]).collect();
+            Step::default().ask(t!("logout-which"), keyboard)
         }
     }
 }
 
 fn ask(account: &Account) -> Step {
     let keyboard = vec![vec![
-        button(words::LOGOUT_YES_BUTTON, Action::LogoutConfirm(account.id)),
-        button(words::KEEP_BUTTON, Action::Cancel),
+        button(t!("button-logout-yes"), Action::LogoutConfirm(account.id)),
+        button(t!("button-keep"), Action::Cancel),
     ]];
-    Step::default().ask(words::ask_logout(account), keyboard)
+    Step::default().ask(t!("logout-ask", number = phrases::account_name(account)), keyboard)
 }
 
 /// Asks whether to log this number out.
 pub fn ask_logout(user: &UserContext, account: AccountId, callback: &str) -> Step {
     match user.account(account).filter(|a| a.state.is_linked() || a.state == AccountState::Failed) {
         Some(account) => ask(account).effect(note(callback, None)),
-        None => Step::default().effect(note(callback, Some(words::stale_button()))),
+        None => Step::default().effect(note(callback, Some(t!("note-stale")))),
     }
 }
 
@@ -96,10 +101,10 @@ pub fn logout(user: &UserContext, account: AccountId, callback: &str) -> Step {
     match user.account(account).filter(|a| a.state.is_linked() || a.state == AccountState::Failed) {
         Some(a) => Step::default()
             .account(account, AccountState::LoggingOut, None)
-            .say(words::logging_out(a))
+            .say(t!("logging-out", number = phrases::account_name(a)))
             .effect(Effect::Logout(account))
             .effect(note(callback, None))
             .then(Conversation::Idle),
-        None => Step::default().effect(note(callback, Some(words::stale_button()))),
+        None => Step::default().effect(note(callback, Some(t!("note-stale")))),
     }
 }

@@ -1,18 +1,19 @@
 //! `/start`: who is new is led to linking; who is not sees where they stand.
-use super::{Step, button, link, numbers, words};
+use super::{Step, button, link, numbers};
 use crate::domain::{Action, Conversation};
 use crate::store::UserContext;
+use crate::t;
 
 /// The first screen.
 pub fn start(user: &UserContext) -> Step {
     let step = if user.accounts().is_empty() {
-        Step::default().ask(words::welcome(), link::methods())
+        Step::default().ask(t!("welcome"), link::methods())
     } else {
         let keyboard = vec![
-            vec![button(words::NUMBERS_BUTTON, Action::Numbers), button(words::LINK_BUTTON, Action::Link)],
-            vec![button(words::HELP_BUTTON, Action::Help)],
+            vec![button(t!("button-numbers"), Action::Numbers), button(t!("button-link"), Action::Link)],
+            vec![button(t!("button-help"), Action::Help)],
         ];
-        Step::default().ask(words::home(&numbers::lines(user)), keyboard)
+        Step::default().ask(t!("home", numbers = numbers::lines(user)), keyboard)
     };
     step.then(Conversation::Idle)
 }

@@ -5,7 +5,7 @@ use super::telegram::client::SimUser;
 use super::telegram::wire::SimMessage;
 use super::telegram::{self, RateLimits, TelegramSim};
 use super::whatsapp::{self, WhatsAppSim};
-use crate::flows::words;
+use crate::sim::english;
 use anyhow::{Context as _, bail, ensure};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -270,8 +270,8 @@ impl Stage {
     /// When a step does not come.
     pub async fn link_by_qr(&self, person: &mut SimUser, number: &str) -> anyhow::Result<()> {
         person.send("/link").await?;
-        person.wait_button(words::QR_BUTTON, PATIENCE).await?;
-        person.press_label(words::QR_BUTTON).await?;
+        person.wait_button(english::QR_BUTTON, PATIENCE).await?;
+        person.press_label(english::QR_BUTTON).await?;
         let picture = person.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
         let payload = super::scan::scan(&person.file_of(picture.message_id).await?)?;
         self.whatsapp.scan(&payload, number).await?;

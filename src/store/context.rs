@@ -18,6 +18,7 @@ use super::seal::SealKey;
 use super::{accounts, flags, messages, says, sends, tokens};
 use crate::domain::effect::Origin;
 use crate::domain::{Account, AccountId, Action, ChatId, Conversation, Input, MessageId, Timestamp};
+use crate::words::Locale;
 use std::time::Duration;
 
 /// The window in which QR pictures are counted.
@@ -30,6 +31,7 @@ pub struct UserContext {
     conversation: Conversation,
     waits_since: Option<Timestamp>,
     blocked: bool,
+    locale: Locale,
     qr_shown: Vec<Timestamp>,
     reply: Option<(Origin, String)>,
     pressed: Option<Action>,
@@ -52,6 +54,7 @@ pub(in crate::store) fn load(
         conversation,
         waits_since: changed_at.filter(|_| conversation != Conversation::Idle),
         blocked: flags::blocked(tx)?,
+        locale: flags::locale(tx)?,
         qr_shown: accounts::qr_since(tx, Timestamp(now.0 - window))?,
         reply: None,
         pressed: None,
@@ -108,6 +111,10 @@ impl UserContext {
     /// Whether they have blocked the bot.
     pub fn blocked(&self) -> bool {
         self.blocked
+    }
+    /// How they want things told.
+    pub fn locale(&self) -> Locale {
+        self.locale
     }
     /// When QR pictures were shown within [`QR_WINDOW`], oldest first.
     pub fn qr_shown(&self) -> &[Timestamp] {

@@ -11,7 +11,7 @@ use super::migrate::Migration;
 use super::rows::{from_json, json};
 use super::sqlcipher::RawKey;
 use super::threads::{DbThreads, Turn};
-use crate::domain::{TelegramId, Timestamp};
+use crate::domain::{Language, TelegramId, Timestamp};
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -44,6 +44,9 @@ pub struct Receipt {
     pub files: usize,
     /// Numbers freed.
     pub claims: usize,
+    /// The language in which its person wants to read it.
+    #[serde(default)]
+    pub language: Language,
 }
 
 /// A known person, as their last orderly close left them.

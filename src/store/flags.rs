@@ -1,8 +1,9 @@
-//! Small facts about the user: where the conversation stands, whether the bot is blocked.
+//! Small facts about the user: where the conversation stands, whether the bot is blocked, how they want things told.
 use super::error::Result;
 use super::handle::Tx;
 use super::rows::{from_json, json};
-use crate::domain::{Conversation, Timestamp, UpdateId};
+use crate::domain::{Conversation, Language, Timestamp, UpdateId};
+use crate::words::Locale;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Where the conversation stands, and when its person last had a part in it; no time before it first moved.
@@ -53,6 +54,43 @@ pub fn set_blocked(tx: &Tx<'_>, blocked: bool) -> Result<()> {
     } else {
         tx.execute("DELETE FROM flags WHERE name = 'blocked'", [])?;
     }
+    Ok(())
+}
+
+/// How the person wants things told: in the language that they chose, else in Telegram's.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn locale(db: &Connection) -> Result<Locale> {
+    let mut query = db.prepare_cached(
+        "SELECT value FROM flags WHERE name IN ('language', 'telegram_language') ORDER BY name LIMIT 1",
+    )?;
+    let code: Option<String> = query.query_row([], |r| r.get(0)).optional()?;
+    Ok(code.and_then(|code| Language::from_code(&code)).unwrap_or_default().into())
+}
+
+/// The person chooses a language.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn set_language(tx: &Tx<'_>, language: Language) -> Result<()> {
+    set(tx, "language", language.code())
+}
+
+/// Notes in which language the person uses Telegram.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn set_telegram_language(tx: &Tx<'_>, language: Language) -> Result<()> {
+    set(tx, "telegram_language", language.code())
+}
+
+/// Writes only what is new.
+fn set(tx: &Tx<'_>, name: &str, value: &str) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO flags VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2 WHERE value <> ?2",
+    )?
+    .execute([name, value])?;
     Ok(())
 }
 

@@ -38,6 +38,7 @@ pub struct Spooled {
 struct Ask {
     user: TelegramId,
     done: Vec<UpdateId>,
+    after: Option<UpdateId>,
     limit: usize,
     answer: oneshot::Sender<Vec<Spooled>>,
 }
@@ -105,21 +106,27 @@ impl Spool {
     /// [`StoreError`](super::StoreError).
     pub async fn waiting(&self, user: TelegramId, limit: usize) -> Result<Vec<Spooled>> {
         let bot = self.bot;
-        self.handle.read(move |db| waiting(db, bot, user, limit)).await
+        self.handle.read(move |db| waiting(db, bot, user, None, limit)).await
     }
 
-    /// Forgets rows that their owner's vault has taken, and gives the next ones, oldest first, at most `limit`. Those who
-    /// ask at the same time share one transaction: with many users at work it costs each of them next to nothing.
+    /// Forgets rows that their owner's vault has taken, and gives the next ones after `after`, oldest first, at most `limit`.
+    /// Those who ask at the same time share one transaction: with many users at work it costs each of them next to nothing.
     ///
     /// Needs no flush: a row that comes back meets its key in the vault.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError); then nothing is forgotten.
-    pub async fn next(&self, user: TelegramId, done: &[UpdateId], limit: usize) -> Result<Vec<Spooled>> {
+    pub async fn next(
+        &self,
+        user: TelegramId,
+        done: &[UpdateId],
+        after: Option<UpdateId>,
+        limit: usize,
+    ) -> Result<Vec<Spooled>> {
         let (answer, answered) = oneshot::channel();
         let first = {
             let mut asks = self.asks();
-            asks.push(Ask { user, done: done.to_vec(), limit, answer });
+            asks.push(Ask { user, done: done.to_vec(), after, limit, answer });
             asks.len() == 1
         };
         if first {
@@ -133,7 +140,8 @@ impl Spool {
         if !done.is_empty() {
             self.done(done.to_vec()).await?;
         }
-        self.waiting(user, limit).await
+        let bot = self.bot;
+        self.handle.read(move |db| waiting(db, bot, user, after, limit)).await
     }
 
     fn asks(&self) -> MutexGuard<'_, Vec<Ask>> {
@@ -147,7 +155,7 @@ impl Spool {
             let asks = std::mem::take(&mut *asks.lock().unwrap_or_else(PoisonError::into_inner));
             let serve = |ask: Ask| {
                 forget(tx, bot, &ask.done)?;
-                Ok((ask.answer, waiting(tx, bot, ask.user, ask.limit)?))
+                Ok((ask.answer, waiting(tx, bot, ask.user, ask.after, ask.limit)?))
             };
             asks.into_iter().map(serve).collect::<Result<Vec<_>>>()
         });
@@ -209,11 +217,12 @@ impl Spool {
     }
 }
 
-fn waiting(db: &Connection, bot: i64, user: TelegramId, limit: usize) -> Result<Vec<Spooled>> {
+fn waiting(db: &Connection, bot: i64, user: TelegramId, after: Option<UpdateId>, limit: usize) -> Result<Vec<Spooled>> {
     let mut query = db.prepare_cached(
-        "SELECT update_id, payload FROM updates WHERE user = ?1 AND bot = ?2 ORDER BY update_id LIMIT ?3",
+        "SELECT update_id, payload FROM updates WHERE user = ?1 AND update_id > ?2 AND bot = ?3 ORDER BY update_id LIMIT ?4",
     )?;
-    let rows = query.query_map(params![user.0, bot, limit], |r| {
+    let after = after.map_or(i64::MIN, |update| update.0);
+    let rows = query.query_map(params![user.0, after, bot, limit], |r| {
         Ok(Spooled { update: UpdateId(r.get(0)?), user, payload: r.get(1)? })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -254,7 +263,7 @@ mod tests {
                 let mut seen = Vec::new();
                 let mut done = Vec::new();
                 loop {
-                    let rows = spool.next(TelegramId(user), &done, 3).await.unwrap();
+                    let rows = spool.next(TelegramId(user), &done, None, 3).await.unwrap();
                     if rows.is_empty() {
                         return seen;
                     }
@@ -283,14 +292,14 @@ mod tests {
         let busy = tokio::spawn(async move { threads.run(Turn { user: 99, lane: 0 }, move || held.recv()).await });
         tokio::task::yield_now().await;
         // The first is polled once and dropped: it was to serve the second, too.
-        let mut given_up = Box::pin(spool.next(TelegramId(8), &[], 5));
+        let mut given_up = Box::pin(spool.next(TelegramId(8), &[], None, 5));
         assert!(futures_util::poll!(&mut given_up).is_pending());
-        let second = spool.next(TelegramId(9), &[UpdateId(1)], 5);
+        let second = spool.next(TelegramId(9), &[UpdateId(1)], None, 5);
         drop(given_up);
         let_go.send(()).unwrap();
         busy.await.unwrap().unwrap().unwrap();
         assert_eq!(ids(&second.await.unwrap()), [2]);
-        assert!(spool.next(TelegramId(8), &[], 5).await.unwrap().is_empty());
+        assert!(spool.next(TelegramId(8), &[], None, 5).await.unwrap().is_empty());
     }
 
     #[tokio::test]
@@ -299,7 +308,7 @@ mod tests {
         let threads = DbThreads::start(1);
         let spool = Spool::new(threads.clone(), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
         threads.stop();
-        let asked = (1..5).map(|user| spool.next(TelegramId(user), &[], 5));
+        let asked = (1..5).map(|user| spool.next(TelegramId(user), &[], None, 5));
         assert!(futures_util::future::join_all(asked).await.iter().all(Result::is_err));
     }
 }

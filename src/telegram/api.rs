@@ -183,9 +183,13 @@ impl Api {
     ///
     /// # Errors
     /// [`ApiError`].
-    pub async fn set_commands(&self, commands: &[(&str, &str)]) -> Result<(), ApiError> {
+    pub async fn set_commands(&self, language: Option<&str>, commands: &[(&str, String)]) -> Result<(), ApiError> {
         let list: Vec<_> = commands.iter().map(|(c, d)| json!({"command": c, "description": d})).collect();
-        self.call::<Value>("setMyCommands", &json!({ "commands": list })).await.map(drop)
+        let mut parameters = json!({ "commands": list });
+        if let Some(code) = language {
+            parameters["language_code"] = code.into();
+        }
+        self.call::<Value>("setMyCommands", &parameters).await.map(drop)
     }
 
     /// Ends a webhook, which would keep updates from being fetched; what waits stays.

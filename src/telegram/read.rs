@@ -3,8 +3,8 @@
 //! Pure, and lenient: it looks at the few fields it needs and at nothing else, so no new kind of content can make an
 //! update unreadable. Must not judge what an input means.
 use super::owner::owner;
-use crate::domain::{Input, MessageId, PhoneNumber};
-use crate::users::port::ReadUpdate;
+use crate::domain::{Input, Language, MessageId, PhoneNumber};
+use crate::users::port::{Heard, ReadUpdate};
 use serde_json::Value;
 use std::sync::{Arc, OnceLock};
 
@@ -148,17 +148,31 @@ impl Reader {
 }
 
 impl ReadUpdate for Reader {
-    fn read(&self, payload: &str) -> Option<Input> {
+    fn read(&self, payload: &str) -> Option<Heard> {
         let update: Value = serde_json::from_str(payload).ok()?;
         // Only what has an owner is ever stored; asking again costs nothing and holds whoever calls this.
         owner(&update)?;
-        if let Some(message) = present(&update, "message") {
+        let input = self.input(&update)?;
+        Some(Heard { input, language: language(&update) })
+    }
+}
+
+/// In which language whoever did this uses Telegram.
+fn language(update: &Value) -> Option<Language> {
+    let content = ["message", "edited_message", "callback_query", "my_chat_member"];
+    let content = content.iter().find_map(|kind| present(update, kind))?;
+    string(content.get("from")?, "language_code").map(Language::from_telegram)
+}
+
+impl Reader {
+    fn input(&self, update: &Value) -> Option<Input> {
+        if let Some(message) = present(update, "message") {
             return self.message(message);
         }
-        if let Some(message) = present(&update, "edited_message") {
+        if let Some(message) = present(update, "edited_message") {
             return Some(Input::Edited { message: message_id(message)? });
         }
-        if let Some(press) = present(&update, "callback_query") {
+        if let Some(press) = present(update, "callback_query") {
             return Some(Input::Press {
                 data: string(press, "data")?.to_owned(),
                 message: press.get("message").and_then(message_id),
@@ -231,7 +245,7 @@ mod tests {
     use serde_json::json;
 
     fn read(update: &Value) -> Option<Input> {
-        Reader::new("@SekatBot").read(&update.to_string())
+        Reader::new("@SekatBot").read(&update.to_string()).map(|heard| heard.input)
     }
 
     fn message(content: Value) -> Value {

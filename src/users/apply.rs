@@ -1,11 +1,14 @@
 //! From what a step wants to rows: the second half of a step's transaction.
 use crate::domain::effect::Origin;
 use crate::domain::text::MESSAGE_UNITS;
-use crate::domain::{AccountId, Body, Button, Class, Conversation, Effect, LoginMethod, MessageId, Outgoing, RichText};
-use crate::flows::{Step, chat, words};
+use crate::domain::{
+    AccountId, Body, Button, Class, Conversation, Effect, LoginMethod, MessageId, Outgoing, Phrase, RichText, Shown,
+};
+use crate::flows::{Step, chat, phrases};
 use crate::session::NumberState;
 use crate::store::sends::{NewSend, SendState};
 use crate::store::{Person, Result, Tx, accounts, flags, says, sends, shows, tokens};
+use crate::words::{Locale, plain, render};
 
 /// What has to happen once the transaction is committed.
 #[derive(Default)]
@@ -59,16 +62,26 @@ pub struct Applier<'a> {
     pub tx: &'a Tx<'a>,
     /// The person that they belong to.
     pub person: &'a Person<'a>,
+    /// How they want things told.
+    pub locale: Locale,
     /// What the step was about: with an effect's number, its key.
     pub source: String,
 }
 
-impl Applier<'_> {
+impl<'a> Applier<'a> {
+    /// Writes for this person, in their language.
+    ///
+    /// # Errors
+    /// [`StoreError`](crate::store::StoreError).
+    pub fn new(tx: &'a Tx<'a>, person: &'a Person<'a>, source: String) -> Result<Self> {
+        Ok(Applier { tx, person, locale: flags::locale(tx)?, source })
+    }
+
     /// Writes down what a step changes and wants.
     ///
     /// # Errors
     /// [`StoreError`](crate::store::StoreError); then the transaction must not be committed.
-    pub fn apply(&self, step: Step) -> Result<Applied> {
+    pub fn apply(&mut self, step: Step) -> Result<Applied> {
         let mut applied = Applied { blocked: step.blocked, conversation: step.conversation, ..Applied::default() };
         if let Some(conversation) = step.conversation {
             flags::set_conversation(self.tx, conversation, self.person.now())?;
@@ -94,18 +107,21 @@ impl Applier<'_> {
         Ok(applied)
     }
 
-    fn effect(&self, effect: Effect, n: &mut usize, applied: &mut Applied) -> Result<()> {
+    fn effect(&mut self, effect: Effect, n: &mut usize, applied: &mut Applied) -> Result<()> {
         match effect {
             Effect::Say { text, keyboard, reply_to, class, origin } => {
-                self.say(&text, &keyboard, reply_to, class, origin.as_ref(), n)?;
+                self.say(&render(&text, self.locale), &keyboard, reply_to, class, origin.as_ref(), n)?;
                 applied.talk = true;
             }
-            Effect::Show { slot, body, keyboard, reply_to, expires_at } => {
-                let out = self.outgoing(body, &keyboard, reply_to);
+            Effect::Show { slot, shown, keyboard, reply_to, expires_at } => {
+                let out = self.outgoing(self.body(shown), &keyboard, reply_to);
                 shows::put(self.tx, &slot, &out, expires_at, self.person.now())?;
                 applied.talk = true;
             }
-            Effect::AnswerPress { callback, text, alert } => applied.presses.push((callback, text, alert)),
+            Effect::AnswerPress { callback, text, alert } => {
+                let text = text.map(|text| plain(&text, self.locale));
+                applied.presses.push((callback, text, alert));
+            }
             Effect::SendWhatsApp { account, chat, text, message_id, asked_by } => {
                 let new = NewSend { account, chat: &chat, message_id: &message_id, text: &text, asked_by };
                 sends::add(self.tx, &self.source, *n, &new, self.person.now())?;
@@ -123,6 +139,10 @@ impl Applier<'_> {
                     self.outcome(effect, SendState::Forgotten, applied)?;
                 }
             }
+            Effect::Speak(language) => {
+                flags::set_language(self.tx, language)?;
+                self.locale = flags::locale(self.tx)?;
+            }
             Effect::StartLink(method) => self.start_link(&method, applied)?,
             Effect::CancelLink(_) | Effect::Reconnect(_) | Effect::Logout(_) => applied.care = true,
             // Noted by the worker, which knows the update that asked for it.
@@ -131,7 +151,7 @@ impl Applier<'_> {
         Ok(())
     }
 
-    fn outcome(&self, send: i64, state: SendState, applied: &mut Applied) -> Result<()> {
+    fn outcome(&mut self, send: i64, state: SendState, applied: &mut Applied) -> Result<()> {
         if let Some(send) = sends::get(self.tx, send)? {
             self.effect(chat::outcome(&send, state, None), &mut 0, applied)?;
         }
@@ -144,7 +164,7 @@ impl Applier<'_> {
             accounts::qr_shown(self.tx, self.person.now())?;
         } else {
             let slot = crate::domain::effect::Slot::linking(account);
-            let out = self.outgoing(Body::Text(words::link_started(method)), &[], None);
+            let out = self.outgoing(self.body(Shown::Text(phrases::link_started(method))), &[], None);
             shows::put(self.tx, &slot, &out, None, self.person.now())?;
             applied.talk = true;
         }
@@ -174,14 +194,23 @@ impl Applier<'_> {
         Ok(())
     }
 
+    fn body(&self, shown: Shown) -> Body {
+        let text = |phrase: Phrase| render(&phrase, self.locale);
+        match shown {
+            Shown::Text(phrase) => Body::Text(text(phrase)),
+            Shown::Qr { payload, caption } => Body::Qr { payload, caption: text(caption) },
+        }
+    }
+
     fn outgoing(&self, body: Body, keyboard: &[Vec<Button>], reply_to: Option<MessageId>) -> Outgoing {
-        let sign = |b: &Button| (b.label.clone(), tokens::sign(self.person.tokens(), b.action));
+        let sign = |b: &Button| (plain(&b.label, self.locale), tokens::sign(self.person.tokens(), b.action));
         Outgoing {
             chat: self.person.chat(),
             body,
             keyboard: keyboard.iter().map(|row| row.iter().map(sign).collect()).collect(),
             reply_to,
             silent: false,
+            language: self.locale.language,
         }
     }
 }

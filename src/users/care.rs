@@ -8,7 +8,7 @@ use super::entry::UserEntry;
 use super::sink::AccountSink;
 use super::slots::Running;
 use crate::domain::{Account, AccountId, AccountState, ClientEvent, LoginMethod, PhoneNumber, Reason, Timestamp};
-use crate::flows::{Step, account, chat, words};
+use crate::flows::{Step, account, chat, phrases};
 use crate::limits::Backoff;
 use crate::store::sends::SendState;
 use crate::store::{Claim, StoreError, Vault, VaultError, WaStore, accounts, sends};
@@ -224,12 +224,12 @@ impl Task {
             .step(now, move |tx, person| {
                 let mut step = Step::default().account(id, AccountState::Removed, account.reason);
                 if !told {
-                    step = step.say(words::logged_out(&account, confirmed));
+                    step = step.say(phrases::logged_out(&account, confirmed));
                 }
                 for send in sends::fail_waiting(tx, id, Reason::LoggedOut)? {
                     step = step.effect(chat::outcome(&send, SendState::Failed, Some(Reason::LoggedOut)));
                 }
-                Applier { tx, person, source: format!("out{id}") }.apply(step)
+                Applier::new(tx, person, format!("out{id}"))?.apply(step)
             })
             .await?;
         self.entry.moved(&mut applied).await;
@@ -324,7 +324,7 @@ async fn resume(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError>
         };
         let now = Timestamp::now();
         let mut applied = vault
-            .step(now, move |tx, person| Applier { tx, person, source: format!("r{}:{}", left.id, now.0) }.apply(step))
+            .step(now, move |tx, person| Applier::new(tx, person, format!("r{}:{}", left.id, now.0))?.apply(step))
             .await?;
         entry.moved(&mut applied).await;
         if applied.talk {

@@ -134,7 +134,7 @@ async fn record(entry: &UserEntry, vault: &Vault, send: Send, state: SendState, 
                 return Ok(None);
             }
             let step = Step::default().effect(chat::outcome(&send, state, reason));
-            Applier { tx, person, source: String::new() }.apply(step).map(Some)
+            Applier::new(tx, person, String::new())?.apply(step).map(Some)
         })
         .await?;
     if applied.is_some_and(|a| a.talk) {

@@ -7,11 +7,12 @@ use super::entry::UserEntry;
 use super::port::TelegramError;
 use super::store::{Shared, UserDataStore};
 use crate::domain::{Body, Class, Outgoing, Reason, TelegramId, UpdateId};
-use crate::flows::words;
+use crate::flows::phrases;
 use crate::limits::Backoff;
 use crate::store::keys::DataKey;
-use crate::store::{Receipt, Vault, VaultError, WaStore, accounts};
+use crate::store::{Receipt, Vault, VaultError, WaStore, accounts, flags};
 use crate::whatsapp::{Client, Start};
+use crate::words::render;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +62,8 @@ async fn commit(entry: &UserEntry, until: UpdateId, receipt: &Receipt) -> Result
 async fn unlink(entry: &Arc<UserEntry>) -> Result<Receipt, VaultError> {
     let shared = &entry.shared;
     let vault = entry.vault().await?;
-    let mut receipt = Receipt::default();
+    let language = vault.db().read(flags::locale).await?.language;
+    let mut receipt = Receipt { language, ..Receipt::default() };
     let (limit, close) = (shared.settings.logout_timeout, shared.settings.close_timeout);
     let list = vault.db().read(accounts::list).await?;
     let each = list.iter().map(|account| async move {
@@ -232,9 +234,17 @@ fn delete_folder(folder: &Path) -> std::io::Result<usize> {
 
 /// Gives the receipt. `true`: it was given, or never can be.
 async fn give(shared: &Shared, user: TelegramId, receipt: &Receipt) -> bool {
-    let text = words::erased(receipt.unlinked, receipt.unconfirmed, receipt.files, receipt.claims);
+    let phrase = phrases::erased(receipt.unlinked, receipt.unconfirmed, receipt.files, receipt.claims);
+    let text = render(&phrase, receipt.language.into());
     let chat = user.private_chat();
-    let out = Outgoing { chat, body: Body::Text(text), keyboard: Vec::new(), reply_to: None, silent: false };
+    let out = Outgoing {
+        chat,
+        body: Body::Text(text),
+        keyboard: Vec::new(),
+        reply_to: None,
+        silent: false,
+        language: receipt.language,
+    };
     shared.budget.acquire(user, chat, Class::Answer).await;
     match shared.telegram.send(&out).await {
         Ok(_) | Err(TelegramError::Blocked | TelegramError::Refused(_) | TelegramError::Gone) => true,

@@ -69,7 +69,14 @@ mod tests {
 
     fn say() -> Say {
         let body = Body::Text(crate::domain::RichText::plain("hello"));
-        let out = Outgoing { chat: ChatId(1), body, keyboard: Vec::new(), reply_to: None, silent: false };
+        let out = Outgoing {
+            chat: ChatId(1),
+            body,
+            keyboard: Vec::new(),
+            reply_to: None,
+            silent: false,
+            language: crate::domain::Language::default(),
+        };
         Say { id: 1, class: Class::Answer, out, origin: None, repeated: false }
     }
 

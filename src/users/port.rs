@@ -1,5 +1,5 @@
 //! What `users/` needs of Telegram, and nothing more. `telegram/` implements it.
-use crate::domain::{ChatId, Input, MessageId, Outgoing, TelegramId};
+use crate::domain::{ChatId, Input, Language, MessageId, Outgoing, TelegramId};
 use async_trait::async_trait;
 use std::time::Duration;
 
@@ -52,10 +52,19 @@ pub trait Telegram: Send + Sync + 'static {
     async fn answer_press(&self, callback: &str, text: Option<&str>, alert: bool) -> Result<(), TelegramError>;
 }
 
+/// What a stored update says.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// What the person did.
+    pub input: Input,
+    /// In which language they use Telegram, where it tells.
+    pub language: Option<Language>,
+}
+
 /// Reads a stored update. `None`: nothing in it is for us.
 pub trait ReadUpdate: Send + Sync + 'static {
     /// What the person did, from the update's JSON.
-    fn read(&self, payload: &str) -> Option<Input>;
+    fn read(&self, payload: &str) -> Option<Heard>;
 }
 
 /// Hears that something waits for a person.

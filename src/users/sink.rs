@@ -40,7 +40,7 @@ impl EventSink for AccountSink {
                     let Some(seq) = messages::add(tx, id, message)? else { continue };
                     let name = messages::name(tx, &messages::canonical(tx, id, &message.sender)?)?;
                     let Some(effect) = chat::incoming(&account, name.as_deref(), message) else { continue };
-                    let applier = Applier { tx, person, source: format!("w{id}:{seq}") };
+                    let mut applier = Applier::new(tx, person, format!("w{id}:{seq}"))?;
                     applied.join(applier.apply(Step::default().effect(effect))?);
                 }
                 Ok(applied)

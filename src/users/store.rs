@@ -4,11 +4,13 @@ use super::going;
 use super::looks::Looks;
 use super::port::{ReadUpdate, Route, Telegram};
 use crate::domain::{Body, Class, Outgoing, TelegramId};
-use crate::flows::{Rules, words};
+use crate::flows::Rules;
 use crate::limits::Budget;
 use crate::session::UserSessions;
 use crate::store::{Claims, Directory, Receipt, Spool, Vaults};
+use crate::t;
 use crate::whatsapp::Provider;
+use crate::words::{Locale, render};
 use dashmap::DashMap;
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
@@ -94,6 +96,15 @@ pub struct Shared {
     pub tasks: TaskTracker,
     /// One at a time, so that a start does not storm WhatsApp.
     pub reconnects: Semaphore,
+}
+
+impl Shared {
+    /// How somebody whose vault is not open wants things told, as far as what waits from them tells.
+    pub(super) async fn locale_of_waiting(&self, user: TelegramId) -> Locale {
+        let rows = self.spool.waiting(user, 1).await.unwrap_or_default();
+        let language = rows.first().and_then(|row| self.reader.read(&row.payload)).and_then(|heard| heard.language);
+        language.unwrap_or_default().into()
+    }
 }
 
 /// How many strangers are remembered as having been refused.
@@ -261,6 +272,7 @@ impl UserDataStore {
         let first = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner).remember(user);
         let shared = Arc::clone(&self.0.shared);
         shared.clone().tasks.spawn(async move {
+            let locale = shared.locale_of_waiting(user).await;
             if let Err(e) = shared.spool.forget(user, None).await {
                 error!(error.code = e.code(), "cannot forget a stranger's updates");
             }
@@ -268,10 +280,11 @@ impl UserDataStore {
                 info!("a stranger was refused");
                 let out = Outgoing {
                     chat: user.private_chat(),
-                    body: Body::Text(words::refused()),
+                    body: Body::Text(render(&t!("refused"), locale)),
                     keyboard: Vec::new(),
                     reply_to: None,
                     silent: false,
+                    language: locale.language,
                 };
                 shared.budget.acquire(user, out.chat, Class::Progress).await;
                 if let Err(e) = shared.telegram.send(&out).await {

@@ -3,12 +3,14 @@ use super::entry::UserEntry;
 use super::port::TelegramError;
 use crate::domain::effect::Slot;
 use crate::domain::text::{MESSAGE_UNITS, utf16_len};
-use crate::domain::{Body, Class, MessageId, Outgoing, Timestamp};
-use crate::flows::words;
+use crate::domain::{Body, Class, MessageId, Outgoing, Phrase, Timestamp};
+use crate::flows::phrases;
 use crate::limits::Backoff;
 use crate::store::says::{Said, Say};
 use crate::store::shows::Show;
 use crate::store::{Result, Vault, says, shows};
+use crate::t;
+use crate::words::render;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -312,7 +314,7 @@ impl Talker {
 fn with_time_left(show: &Show) -> Outgoing {
     let mut out = show.out.clone();
     if let Some(until) = show.expires_at {
-        let left = words::time_left(Timestamp::now().until(until));
+        let left = render(&phrases::time_left(Timestamp::now().until(until)), out.language.into());
         match &mut out.body {
             Body::Text(text) | Body::Qr { caption: text, .. } => *text = std::mem::take(text).append(&left),
         }
@@ -322,10 +324,10 @@ fn with_time_left(show: &Show) -> Outgoing {
 
 /// Tells that a message may have come before, where there is room to.
 fn mark_repeated(out: &mut Outgoing) {
-    const MARK: &str = "\n\n↻ possibly a repeat";
+    let mark = render(&Phrase::verbatim("\n\n").and(t!("possibly-repeated")), out.language.into());
     if let Body::Text(text) = &mut out.body
-        && utf16_len(&text.text) + utf16_len(MARK) <= MESSAGE_UNITS
+        && utf16_len(&text.text) + utf16_len(&mark.text) <= MESSAGE_UNITS
     {
-        *text = std::mem::take(text).italic(MARK);
+        *text = std::mem::take(text).append(&mark);
     }
 }

@@ -5,13 +5,16 @@ mod taken;
 use super::apply::{Applied, Applier};
 use super::entry::UserEntry;
 use super::erase;
+use super::port::Heard;
 use super::screen::Found;
 use super::store::UserDataStore;
-use crate::domain::{AccountId, AccountState, Body, Class, Conversation, Outgoing, RichText, Timestamp, UpdateId};
-use crate::flows::{self, Env, Step, chat, words};
+use crate::domain::{AccountId, AccountState, Body, Class, Conversation, Outgoing, Phrase, Timestamp, UpdateId};
+use crate::flows::{self, Env, Step, chat};
 use crate::limits::Backoff;
 use crate::store::sends::SendState;
 use crate::store::{Spooled, StoreError, Vault, VaultError, accounts, flags, inbox, says, sends};
+use crate::t;
+use crate::words::render;
 use std::sync::Arc;
 use std::time::Duration;
 use taken::Taken;
@@ -93,14 +96,22 @@ async fn report(entry: &UserEntry, e: &VaultError, trouble: u32) {
     }
     // A hiccup heals by itself; a person is told when it does not.
     if trouble == 2 {
-        tell_now(entry, words::vault_broken(e.code())).await;
+        tell_now(entry, &t!("vault-broken", code = e.code())).await;
     }
 }
 
 /// Tells the person something when their vault cannot hold it.
-async fn tell_now(entry: &UserEntry, text: RichText) {
+async fn tell_now(entry: &UserEntry, phrase: &Phrase) {
     let chat = entry.id().private_chat();
-    let out = Outgoing { chat, body: Body::Text(text), keyboard: Vec::new(), reply_to: None, silent: false };
+    let locale = entry.shared.locale_of_waiting(entry.id()).await;
+    let out = Outgoing {
+        chat,
+        body: Body::Text(render(phrase, locale)),
+        keyboard: Vec::new(),
+        reply_to: None,
+        silent: false,
+        language: locale.language,
+    };
     entry.shared.budget.acquire(entry.id(), chat, Class::Answer).await;
     if let Err(e) = entry.shared.telegram.send(&out).await {
         warn!(user.id = entry.id().0, "cannot tell a user about trouble: {e}");
@@ -129,11 +140,9 @@ async fn turn(entry: &Arc<UserEntry>, taken: &mut Taken) -> Result<Turn, VaultEr
     let told = entry.news.take(NEWS);
     let more_news = told.len() == NEWS;
     news::take(entry, vault, told).await?;
-    let limit = taken.limit(BATCH);
-    let rows = entry.shared.spool.next(entry.id(), &[], limit).await?;
+    let mut rows = spool.next(entry.id(), &[], taken.last(), BATCH).await?;
     // What arrives after this look knocks again.
-    let more = more_news || rows.len() == limit;
-    let mut rows = taken.filter(rows);
+    let more = more_news || rows.len() == BATCH;
     while !rows.is_empty() {
         let (mut applied, n) = inputs(entry, vault, &rows).await?;
         entry.acted(&mut applied, Timestamp::now()).await;
@@ -144,7 +153,7 @@ async fn turn(entry: &Arc<UserEntry>, taken: &mut Taken) -> Result<Turn, VaultEr
             return Ok(Turn::Erase(last));
         }
     }
-    if taken.is_full() {
+    if taken.is_due() {
         taken.flush(entry, vault).await?;
     }
     Ok(if more { Turn::More } else { Turn::Idle })
@@ -217,7 +226,7 @@ async fn input(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Result<A
                         let dead = inbox::failed(tx, bot, row.update, &row.payload, now)?;
                         if dead {
                             let source = format!("dead{bot}:{}", row.update);
-                            Applier { tx, person, source }.apply(Step::default().say(words::dead_letter()))?;
+                            Applier::new(tx, person, source)?.apply(Step::default().say(t!("dead-letter")))?;
                         }
                         Ok(dead)
                     })
@@ -246,7 +255,10 @@ async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Res
                 }
                 // Understanding it belongs to the step: what cannot survive being read is set aside like what cannot be
                 // acted on.
-                let Some(input) = reader.read(&row.payload) else { continue };
+                let Some(Heard { input, language }) = reader.read(&row.payload) else { continue };
+                if let Some(language) = language {
+                    flags::set_telegram_language(tx, language)?;
+                }
                 env.message_id = fresh_message_id();
                 let mut user = person.context(&input)?;
                 let step = flows::step(&mut user, &input, &env);
@@ -254,7 +266,7 @@ async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Res
                     // Whoever does something else first is still there.
                     flags::touch_conversation(tx, now)?;
                 }
-                all.join(Applier { tx, person, source: format!("u{bot}:{}", row.update) }.apply(step)?);
+                all.join(Applier::new(tx, person, format!("u{bot}:{}", row.update))?.apply(step)?);
                 if all.erase {
                     flags::set_erasing(tx, row.update)?;
                     break;
@@ -278,7 +290,7 @@ async fn recover(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError
             let repeated = says::recover(tx)?;
             let linking = accounts::list(tx)?.into_iter().filter(|a| a.state == AccountState::QrScanning);
             let left_links: Vec<AccountId> = linking.map(|a| a.id).collect();
-            let applier = Applier { tx, person, source: String::new() };
+            let mut applier = Applier::new(tx, person, String::new())?;
             let mut applied = Applied::default();
             for send in sends::recover(tx)? {
                 applied.join(applier.apply(Step::default().effect(chat::outcome(&send, SendState::Unknown, None)))?);
@@ -308,7 +320,7 @@ async fn park(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
         let applied = vault
             .step(now, move |tx, person| {
                 let step = flows::park::question(&mut person.unasked()?);
-                Applier { tx, person, source: format!("park:{}", now.0) }.apply(step)
+                Applier::new(tx, person, format!("park:{}", now.0))?.apply(step)
             })
             .await?;
         after(entry, applied).await;

@@ -1,7 +1,7 @@
 //! Somebody on the foreign Telegram.
 use super::PATIENCE;
 use super::telegram::{Message, Telegram};
-use sekat::flows::words;
+use sekat::sim::english;
 use sekat::sim::scan::scan;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -73,8 +73,8 @@ impl Person {
     /// Asks to link and gives what the picture says.
     pub async fn asks_for_qr(&mut self) -> String {
         self.says("/link");
-        let offer = self.sees("the offer", |m| m.buttons.iter().any(|(l, _)| l == words::QR_BUTTON)).await;
-        self.presses(&offer, words::QR_BUTTON);
+        let offer = self.sees("the offer", |m| m.buttons.iter().any(|(l, _)| l == english::QR_BUTTON)).await;
+        self.presses(&offer, english::QR_BUTTON);
         self.qr().await
     }
 

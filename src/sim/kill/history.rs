@@ -3,7 +3,7 @@
 //! Pure but for the reading. It judges by what can be seen from outside alone.
 use super::KillReport;
 use super::traffic::{Asked, Cast};
-use crate::flows::words;
+use crate::sim::english;
 use crate::sim::stage::Stage;
 use crate::sim::telegram::wire::SimMessage;
 use std::collections::{HashMap, HashSet};
@@ -59,7 +59,7 @@ struct Reply {
 
 impl Reply {
     fn is_unknown(&self) -> bool {
-        self.outcome.as_ref().is_some_and(|m| m.button(words::RESEND_BUTTON).is_some())
+        self.outcome.as_ref().is_some_and(|m| m.button(english::RESEND_BUTTON).is_some())
     }
 
     /// Arrived, or its sender has been told that it may not have.

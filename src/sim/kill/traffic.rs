@@ -1,7 +1,7 @@
 //! Who writes while the daemon is being killed, and what.
 //!
 //! Owns the people and the record of what each has sent. It must not know what came of it.
-use crate::flows::words;
+use crate::sim::english;
 use crate::sim::stage::{PATIENCE, Stage};
 use crate::sim::telegram::client::SimUser;
 use crate::sim::whatsapp::WhatsAppSim;
@@ -138,7 +138,7 @@ impl Cast {
     /// Everybody who was asked about an answer sends it again.
     pub async fn send_again(&mut self, unknown: &[Asked]) -> anyhow::Result<()> {
         for asked in unknown {
-            self.people[asked.person].user.press_label_of(asked.outcome, words::RESEND_BUTTON).await?;
+            self.people[asked.person].user.press_label_of(asked.outcome, english::RESEND_BUTTON).await?;
         }
         Ok(())
     }

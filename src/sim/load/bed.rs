@@ -3,7 +3,7 @@
 //!
 //! Owns the processes and a temporary folder; both go with it.
 use super::usage::{self, Usage};
-use crate::flows::words;
+use crate::sim::english;
 use crate::sim::telegram::client::{SimClient, SimUser};
 use crate::sim::telegram::{self};
 use anyhow::{Context as _, bail, ensure};
@@ -197,9 +197,9 @@ impl Bed {
         let mut person = self.person(n);
         person.send("/link").await?;
         let began = Instant::now();
-        person.wait_button(words::QR_BUTTON, PATIENCE).await?;
+        person.wait_button(english::QR_BUTTON, PATIENCE).await?;
         let asked = began.elapsed();
-        person.press_label(words::QR_BUTTON).await?;
+        person.press_label(english::QR_BUTTON).await?;
         let pressed = Instant::now();
         let picture = person.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
         let took = asked + pressed.elapsed();

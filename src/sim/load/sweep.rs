@@ -10,7 +10,7 @@ use crate::limits::{Budget, BudgetConfig};
 use crate::session::{MemoryStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
 use crate::store::{Claims, DbThreads, Directory, Left, RawKey, Spool, Spooled, Vaults};
-use crate::users::port::{ReadUpdate, Route as _, Telegram, TelegramError};
+use crate::users::port::{Heard, ReadUpdate, Route as _, Telegram, TelegramError};
 use crate::users::{Access, Settings, Shared, UserDataStore};
 use crate::whatsapp::{Capabilities, Client, Provider, Start, StartError};
 use anyhow::ensure;
@@ -251,8 +251,9 @@ impl Provider for Nobody {
 }
 
 impl ReadUpdate for Nobody {
-    fn read(&self, _: &str) -> Option<Input> {
-        Some(Input::Command { name: "help".to_owned(), rest: String::new(), message: MessageId(1) })
+    fn read(&self, _: &str) -> Option<Heard> {
+        let input = Input::Command { name: "help".to_owned(), rest: String::new(), message: MessageId(1) };
+        Some(Heard { input, language: None })
     }
 }
 

@@ -3,10 +3,11 @@ use super::cast::{ANA, ANA_ID, BUDI, BUDI_ID, CITRA, DEWI, PHONES, Person, Phone
 use super::checks::Check;
 use super::disk;
 use super::show::Show;
-use crate::flows::words;
+use crate::sim::english;
 use crate::sim::stage::{PATIENCE, Stage};
 use crate::sim::telegram::wire::SimMessage;
 use crate::sim::whatsapp::Received;
+use crate::t;
 use anyhow::{Context as _, bail, ensure};
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ pub async fn stranger(show: &Show, stage: &Stage) -> anyhow::Result<()> {
     let mut stranger = Person::new(stage, show, STRANGER_ID, "Rudi");
     let refused = async {
         stranger.says("/start").await?;
-        stranger.hears(&words::refused().text).await
+        stranger.hears(&english::text(&t!("refused"))).await
     };
     show.check(Check::Stranger, refused).await?;
     let trace = async {
@@ -128,8 +129,8 @@ pub async fn buttons(show: &Show, stage: &Stage, ana: &mut Person<'_>, budi: &mu
     show.section("Budi presses buttons that are not his");
     let own = async {
         ana.says("/logout").await?;
-        let asked = ana.sees(|m| m.button(words::LOGOUT_YES_BUTTON).is_some()).await?;
-        let data = asked.button(words::LOGOUT_YES_BUTTON).and_then(|b| b.data.clone());
+        let asked = ana.sees(|m| m.button(english::LOGOUT_YES_BUTTON).is_some()).await?;
+        let data = asked.button(english::LOGOUT_YES_BUTTON).and_then(|b| b.data.clone());
         anyhow::Ok((asked.message_id, data.context("the button carries nothing")?))
     };
     let (message, genuine) = own.await?;
@@ -152,12 +153,12 @@ pub async fn buttons(show: &Show, stage: &Stage, ana: &mut Person<'_>, budi: &mu
         Ok(())
     };
     show.check(Check::Copied, copied).await?;
-    ana.presses(words::KEEP_BUTTON).await.map(drop)
+    ana.presses(english::KEEP_BUTTON).await.map(drop)
 }
 
 async fn refused(person: &mut Person<'_>, message: i64, data: &str) -> anyhow::Result<()> {
     let answer = person.presses_data(message, data).await?;
-    ensure!(answer.text.as_deref() == Some(words::stale_button()), "it was answered {:?}", answer.text);
+    ensure!(answer.text.as_deref() == Some(english::STALE), "it was answered {:?}", answer.text);
     Ok(())
 }
 
@@ -189,8 +190,8 @@ pub async fn logout(show: &Show, stage: &Stage, budi: &mut Person<'_>) -> anyhow
     show.section("Budi logs his number out");
     let device = async {
         budi.says("/logout").await?;
-        budi.sees(|m| m.button(words::LOGOUT_YES_BUTTON).is_some()).await?;
-        budi.presses(words::LOGOUT_YES_BUTTON).await?;
+        budi.sees(|m| m.button(english::LOGOUT_YES_BUTTON).is_some()).await?;
+        budi.presses(english::LOGOUT_YES_BUTTON).await?;
         let told = budi.hears("is logged out and its keys are wiped").await?;
         ensure!(!told.text.contains("could not be reached"), "the device was not removed at WhatsApp");
         ensure!(stage.whatsapp.companions(BUDI.number)?.is_empty(), "the phone still has the device");
@@ -212,7 +213,7 @@ pub async fn erase(show: &Show, stage: &Stage, ana: &mut Person<'_>) -> anyhow::
     let receipt = async {
         ana.says("/erase").await?;
         ana.hears("Erase everything?").await?;
-        ana.says(words::ERASE_WORD).await?;
+        ana.says(english::ERASE_WORD).await?;
         let receipt = ana.hears("Erased.").await?;
         ensure!(receipt.text.contains("devices removed at WhatsApp: 1"), "the receipt says: {}", receipt.text);
         Ok(())

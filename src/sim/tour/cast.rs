@@ -2,7 +2,7 @@
 //!
 //! A [`Person`] tells the transcript what it does and hears. It owns its handle on the simulated Telegram, nothing else.
 use super::show::Show;
-use crate::flows::words;
+use crate::sim::english;
 use crate::sim::stage::{PATIENCE, Stage, code_in};
 use crate::sim::telegram::client::SimUser;
 use crate::sim::telegram::wire::{Acted, CallbackReply, SimMessage};
@@ -114,8 +114,8 @@ impl<'a> Person<'a> {
     /// When a step does not come.
     pub async fn links_by_qr(&mut self, stage: &Stage, phone: Phone) -> anyhow::Result<()> {
         self.says("/start").await?;
-        self.sees(|m| m.button(words::QR_BUTTON).is_some()).await?;
-        self.presses(words::QR_BUTTON).await?;
+        self.sees(|m| m.button(english::QR_BUTTON).is_some()).await?;
+        self.presses(english::QR_BUTTON).await?;
         let picture = self.sees(|m| m.photo.is_some()).await?;
         let payload = crate::sim::scan::scan(&self.user.file_of(picture.message_id).await?)?;
         self.show.phone(phone.name, "scans the picture with the camera");
@@ -129,8 +129,8 @@ impl<'a> Person<'a> {
     /// When a step does not come.
     pub async fn links_by_code(&mut self, stage: &Stage, phone: Phone) -> anyhow::Result<()> {
         self.says("/link").await?;
-        self.sees(|m| m.button(words::CODE_BUTTON).is_some()).await?;
-        self.presses(words::CODE_BUTTON).await?;
+        self.sees(|m| m.button(english::CODE_BUTTON).is_some()).await?;
+        self.presses(english::CODE_BUTTON).await?;
         self.hears("Send me the number").await?;
         self.says(&format!("+{}", phone.number)).await?;
         let shown = self.hears("Your code:").await?;

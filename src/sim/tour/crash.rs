@@ -2,7 +2,7 @@
 use super::cast::{ANA, CITRA, Person};
 use super::checks::Check;
 use super::show::Show;
-use crate::flows::words;
+use crate::sim::english;
 use crate::sim::stage::{PATIENCE, Stage};
 use crate::sim::telegram::client::SimUser;
 use crate::sim::telegram::wire::SimMessage;
@@ -177,11 +177,11 @@ impl<'a> Doubts<'a> {
 
     async fn settle(&mut self) -> anyhow::Result<()> {
         if self.since.elapsed() > SETTLES {
-            for m in self.user.transcript().await?.iter().filter(|m| m.button(words::RESEND_BUTTON).is_some()) {
+            for m in self.user.transcript().await?.iter().filter(|m| m.button(english::RESEND_BUTTON).is_some()) {
                 if self.decided.insert(m.message_id) {
                     self.show.bot(ANA.name, m);
-                    self.show.person(ANA.name, &format!("[{}]", words::RESEND_BUTTON));
-                    self.user.press_label_of(m.message_id, words::RESEND_BUTTON).await?;
+                    self.show.person(ANA.name, &format!("[{}]", english::RESEND_BUTTON));
+                    self.user.press_label_of(m.message_id, english::RESEND_BUTTON).await?;
                 }
             }
         }

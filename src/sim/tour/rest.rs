@@ -3,8 +3,9 @@ use super::acts::gone;
 use super::cast::{BUDI, BUDI_ID, DEWI, Person};
 use super::checks::Check;
 use super::show::Show;
-use crate::flows::words;
+use crate::sim::english;
 use crate::sim::stage::{PATIENCE, Stage};
+use crate::t;
 use anyhow::ensure;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,8 +19,8 @@ fn session_file(stage: &Stage) -> PathBuf {
 
 async fn asked(budi: &mut Person<'_>) -> anyhow::Result<()> {
     budi.says("/link").await?;
-    budi.sees(|m| m.button(words::CODE_BUTTON).is_some()).await?;
-    budi.presses(words::CODE_BUTTON).await?;
+    budi.sees(|m| m.button(english::CODE_BUTTON).is_some()).await?;
+    budi.presses(english::CODE_BUTTON).await?;
     budi.hears("Send me the number").await.map(drop)
 }
 
@@ -29,7 +30,7 @@ pub async fn idle(show: &Show, stage: &Stage, budi: &mut Person<'_>) -> anyhow::
     let parked = async {
         asked(budi).await?;
         show.aside(&format!("nothing for {} s (session.ttl on this tour)", TTL.as_secs()));
-        budi.hears(&words::parked_link().text).await?;
+        budi.hears(&english::text(&t!("parked-link"))).await?;
         gone(&session_file(stage)).await
     };
     show.check(Check::Parked, parked).await?;

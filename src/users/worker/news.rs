@@ -74,7 +74,7 @@ async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Res
                 None => account::news(&number, &event, &env),
             };
             let source = format!("n{id}.{generation}:{}", now.0);
-            Applier { tx, person, source }.apply(step)
+            Applier::new(tx, person, source)?.apply(step)
         })
         .await?;
     after(entry, applied).await;
@@ -95,7 +95,7 @@ async fn message_news(entry: &Arc<UserEntry>, vault: &Vault, mut news: Vec<News>
     let applied = vault
         .step(now, move |tx, person| {
             let mut applied = Applied::default();
-            let applier = Applier { tx, person, source: String::new() };
+            let mut applier = Applier::new(tx, person, String::new())?;
             for piece in news {
                 let (ids, state, reason) = match piece.event {
                     ClientEvent::Ack { message_id, refused: None } => (vec![message_id], SendState::Sent, None),

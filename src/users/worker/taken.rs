@@ -4,21 +4,21 @@
 //! most of its cost. So its row stays in the spool, and is forgotten together with others once the vault is flushed; until
 //! then a row that is read again meets its key in the vault.
 use crate::domain::UpdateId;
-use crate::store::{Result, Spooled, Vault};
+use crate::store::{Result, Vault};
 use crate::users::entry::UserEntry;
-use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a row may stay in the spool after it was taken.
-const LATEST: Duration = Duration::from_secs(1);
+/// How long a row may stay in the spool after it was taken. Each flush costs the disk as much as hundreds of steps, and
+/// everybody has a vault of their own to flush; what is longer makes more to read again after a kill.
+const LATEST: Duration = Duration::from_secs(5);
 /// How many may.
-const MOST: usize = 256;
+const MOST: usize = 1024;
 
-/// Taken updates of one person.
+/// Taken updates of one person, oldest first.
 #[derive(Default)]
 pub(super) struct Taken {
-    updates: HashSet<UpdateId>,
+    updates: Vec<UpdateId>,
     /// When they have to be forgotten.
     due: Option<Instant>,
 }
@@ -29,15 +29,9 @@ impl Taken {
         self.due = self.due.or_else(|| Some(Instant::now() + LATEST));
     }
 
-    /// How many rows to ask the spool for, to get this many that were not taken.
-    pub(super) fn limit(&self, wanted: usize) -> usize {
-        wanted + self.updates.len()
-    }
-
-    /// Leaves those that were not taken.
-    pub(super) fn filter(&self, mut rows: Vec<Spooled>) -> Vec<Spooled> {
-        rows.retain(|row| !self.updates.contains(&row.update));
-        rows
+    /// The last one: what waits comes after it.
+    pub(super) fn last(&self) -> Option<UpdateId> {
+        self.updates.last().copied()
     }
 
     /// When they have to be forgotten; `None` when there are none.
@@ -45,8 +39,9 @@ impl Taken {
         self.due
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.updates.len() >= MOST
+    /// Whether it is time to forget them.
+    pub(super) fn is_due(&self) -> bool {
+        self.updates.len() >= MOST || self.due.is_some_and(|due| due <= Instant::now())
     }
 
     /// Puts what took them on the disk, and has the spool forget them. What fails is tried again later.
@@ -56,10 +51,8 @@ impl Taken {
         }
         self.due = Some(Instant::now() + LATEST);
         vault.db().sync().await?;
-        let done: Vec<UpdateId> = self.updates.iter().copied().collect();
-        entry.shared.spool.next(entry.id(), &done, 0).await?;
-        self.updates.clear();
-        self.due = None;
+        entry.shared.spool.next(entry.id(), &self.updates, None, 0).await?;
+        *self = Self::default();
         Ok(())
     }
 }

@@ -1,0 +1,33 @@
+//! In which language the bot speaks with somebody.
+use super::{Step, button};
+use crate::domain::{Action, Effect, Language, Phrase};
+use crate::t;
+
+/// Asks which one.
+pub fn ask() -> Step {
+    Step::default().ask(t!("language-ask"), vec![Language::ALL.into_iter().map(offer).collect()])
+}
+
+fn offer(language: Language) -> crate::domain::Button {
+    button(Phrase::verbatim(language.name()), Action::Speak(language))
+}
+
+/// The one that was named after the command.
+pub fn named(name: &str) -> Step {
+    let name = name.trim().to_lowercase();
+    let known = |language: &Language| {
+        language.code() == name || language.name().to_lowercase().split(' ').any(|word| word == name)
+    };
+    match Language::ALL.into_iter().find(known) {
+        Some(language) => speak(language),
+        None => {
+            let names: Vec<&str> = Language::ALL.iter().map(|language| language.name()).collect();
+            Step::default().say(t!("language-unknown", languages = names.join(", ")))
+        }
+    }
+}
+
+/// Speaks it from now on.
+pub fn speak(language: Language) -> Step {
+    Step::default().effect(Effect::Speak(language)).say(t!("language-set"))
+}

@@ -1,0 +1,265 @@
+# What people read, in English. Formatting: <b>, <i>, <code>; not nested. Gaps are filled as they are, whatever stands in
+# them. Every key of this file is in id.ftl too, with the same gaps.
+
+## Time
+
+span-two = { $first } { $second }
+span-days = { $n ->
+    [one] { $n } day
+   *[other] { $n } days
+}
+span-hours = { $n ->
+    [one] { $n } hour
+   *[other] { $n } hours
+}
+span-minutes = { $n ->
+    [one] { $n } minute
+   *[other] { $n } minutes
+}
+span-seconds = { $n ->
+    [one] { $n } second
+   *[other] { $n } seconds
+}
+span-milliseconds = { $n } ms
+ago = { $span } ago
+ago-now = just now
+
+## Buttons
+
+button-qr = 📷 QR code
+button-code = 🔢 Phone code
+button-cancel = ✖ Cancel
+button-link = ➕ Link a number
+button-numbers = 📱 My numbers
+button-help = ❔ Help
+button-logout = 🚪 Log out
+button-logout-number = 🚪 Log out { $number }
+button-logout-yes = 🚪 Yes, log out
+button-reconnect = 🔄 Reconnect
+button-reconnect-number = 🔄 Reconnect { $number }
+button-cancel-number = ✖ Cancel { $number }
+button-keep = Keep everything
+button-again = 🔄 Try again
+button-other-way = Another way
+button-resend = Send again
+button-forget = Leave it
+
+## Notes that fade
+
+note-cancelled = Cancelled
+note-connecting = Connecting…
+note-sending-again = Sending again…
+note-left = Left as it is
+note-stale = This button is not valid (any more). /start shows where you are.
+
+## Commands, as clients show them
+
+command-start = Begin, or see where you are
+command-link = Link a WhatsApp number
+command-numbers = Your numbers
+command-status = What is connected and what is under way
+command-logout = Unlink a number
+command-language = English or Indonesian
+command-cancel = Stop what you are doing
+command-erase = Erase everything of yours
+command-help = How it works
+
+## Beginning
+
+welcome =
+    <b>Welcome to Sekat.</b>
+    I connect your own WhatsApp numbers to this chat: what people write to you appears here, and your replies go back from the same number. Everything of yours is kept apart from everybody else's, encrypted with a key of its own.
+
+    Link your first number. How do you want to do it?
+home =
+    <b>Your numbers</b>
+
+    { $numbers }
+
+    Reply to a message from WhatsApp to answer it.
+help =
+    <b>How it works</b>
+    1. /link — link a WhatsApp number, by QR code or by phone code.
+    2. Messages to that number appear here, with who wrote and to which of your numbers.
+    3. Reply to such a message (swipe it or hold it) and your text goes to that chat, from the same number. Under it you see what became of it: sent, delivered, read.
+
+    /numbers shows your numbers · /status what is going on · /logout unlinks one · /language changes the language · /cancel stops what you are doing · /erase deletes everything of yours.
+refused = Hello! This bot is private: its operator decides who may use it, and you are not on the list yet. Nothing about you has been stored.
+vault-broken = Your data cannot be opened at the moment. Nothing is lost: what you send waits until the operator has repaired it. Code: <code>{ $code }</code>
+dead-letter = Something went wrong inside while I handled your last message, twice. I have set it aside; please try something else. The operator has the details. Code: <code>internal</code>
+unknown-command = I don't know that command. /help shows what I can do.
+edited = I have acted on your message already; editing it does not change what was sent.
+text-only = I can handle text only, for now. Reply to a message from WhatsApp with text to answer it.
+nothing-to-cancel = There is nothing to cancel.
+cancelled = Cancelled.
+
+## Language
+
+language-ask = Which language do you want to read?
+language-set = I speak English with you from now on.
+language-unknown = I speak these languages only: { $languages }
+
+## Linking
+
+link-method =
+    <b>Link a number</b>
+    • QR code: scan a picture with the phone's WhatsApp (you need a second screen).
+    • Phone code: type eight characters on the phone; works with one device.
+link-already = A number is being linked already. Finish it, or /cancel it first.
+link-too-many = You have { $used } of { $allowed } numbers. Log one out first: /logout
+link-qr-limit = You have used { $allowed } of { $allowed } QR codes this hour. Try again in { $wait }, or link by phone code: /link
+link-ask-number = Send me the number to link, with its country code. For example: <code>+62 812 3456 7890</code>
+link-send-number = I need the phone number as text, with its country code, for example +62 812 3456 7890. /cancel stops.
+link-bad-number = That is not a phone number I can use: { $problem }. Try again, for example +62 812 3456 7890, or /cancel.
+phone-character = only digits, spaces and + ( ) - . belong in a phone number
+phone-length = a phone number has 7 to 15 digits
+phone-country = a phone number starts with its country code, not with 0
+link-scan =
+    <b>Scan this with WhatsApp</b>
+    On the phone: Settings → Linked devices → Link a device. A new picture follows by itself when this one is over.
+link-code =
+    <b>Your code: </b><code>{ $code }</code>
+    On the phone: Settings → Linked devices → Link a device → Link with phone number instead, and type it.
+time-left = ⏳ { $span } left
+link-cancelled = Linking was cancelled.
+link-getting-qr = Getting a QR code from WhatsApp…
+link-getting-code = Getting a code from WhatsApp for { $phone }…
+link-paired = ✅ { $phone } has confirmed. Logging in…
+linked = ✅ <b>{ $number }</b> is linked and connected. What people write to it appears here; reply to a message to answer it.
+link-failed =
+    ❌ Linking did not work: { $why }
+    Code: <code>{ $code }</code>
+
+## Numbers
+
+no-numbers = You have not linked a number yet. How do you want to do it?
+number-new = new number
+numbers =
+    <b>Your numbers</b>
+    { $numbers }
+number-line = { $mark } <b>{ $number }</b> — { $state }
+number-line-why = { $line } (<code>{ $code }</code>)
+state-waiting = waiting for the phone
+state-logging-in = logging in
+state-connected = connected
+state-disconnected = disconnected
+state-failed = failed
+state-logging-out = logging out
+state-removed = removed
+status =
+    <b>Status</b>
+    Numbers: { $used } of { $allowed }
+status-lines =
+    { $status }
+    { $numbers }
+status-awake =
+    { $status }
+
+    <b>Awake, and why</b>
+    { $awake }
+awake-idle = • This conversation: you have just written. It rests after { $span } without a word.
+awake-link = • This conversation: I am waiting for the number to link, and stop waiting { $span } after your last word. /cancel stops.
+awake-erase = • This conversation: I am waiting for you to confirm erasing, and stop waiting { $span } after your last word. /cancel stops.
+awake-databases = { $keys ->
+    [0] • Databases: yours is open for this answer, no number's keys are; each closes after { $span } without use.
+    [one] • Databases: yours is open for this answer, the keys of { $keys } number are; each closes after { $span } without use.
+   *[other] • Databases: yours is open for this answer, the keys of { $keys } numbers are; each closes after { $span } without use.
+}
+awake-number = • <b>{ $number }</b>: { $why ->
+    [linking] is being linked
+    [logging-out] is being logged out
+    [failed] asleep: it waits until you reconnect it
+    [online] online, because it is linked and stays connected
+    [connecting] connecting, because it is linked and stays connected
+   *[soon] about to connect, because it is linked and stays connected
+}.
+logout-which = Which number do you want to log out?
+logout-ask = Log out <b>{ $number }</b>? Its device is removed at WhatsApp and its keys are wiped here. Messages already received stay.
+logging-out = Logging out <b>{ $number }</b>…
+logged-out = <b>{ $number }</b> is logged out and its keys are wiped.
+logged-out-unconfirmed = <b>{ $number }</b> is logged out and its keys are wiped. WhatsApp could not be reached to remove the device: remove it on the phone, under Linked devices.
+logged-out-by-phone =
+    <b>{ $number }</b> was logged out: { $why } Its keys here are wiped.
+    Code: <code>{ $code }</code>
+number-failed =
+    🔴 <b>{ $number }</b>: { $why }
+    Code: <code>{ $code }</code>
+number-failed-until =
+    🔴 <b>{ $number }</b>: { $why }
+    Until: { $until }
+    Code: <code>{ $code }</code>
+
+## Reasons
+
+reason-logged-out = the device was removed on the phone or by WhatsApp. Link the number again.
+reason-replaced = this device is in use from somewhere else. Reconnect to take it back.
+reason-banned = WhatsApp has banned this number for a while. Wait until the ban is over.
+reason-client-outdated = WhatsApp wants a newer version of this bot. The operator has to update it.
+reason-unavailable = WhatsApp is not available at the moment. It connects again by itself.
+reason-network-away = there is no connection to WhatsApp. It connects again by itself.
+reason-passkey-required = WhatsApp asks this number for a passkey before it links a device, which cannot be given from here.
+reason-qr-expired = no phone scanned the QR code in time. Try again when the phone is at hand.
+reason-code-refused = the code was not accepted or not typed in time. Try again, or use a QR code.
+reason-cancelled = it was cancelled.
+reason-interrupted = the bot was restarted in the middle of it. Please try again.
+reason-number-taken = this number is linked in this bot already. Remove the old device on the phone (Linked devices), then link it again. The new device was removed.
+reason-pair-failed = the phone and WhatsApp did not agree. Try again.
+reason-reachout-locked = WhatsApp does not let this number write to new contacts at the moment.
+reason-send-refused = WhatsApp refused the message.
+reason-send-unknown = no answer came in time.
+reason-not-connected = the number is not connected.
+reason-not-on-whatsapp = the recipient is not on WhatsApp.
+reason-store-broken = the keys of this number cannot be used. Log it out and link it again.
+reason-internal = something went wrong inside. The operator has the details.
+
+## Erasing
+
+# What has to be typed; compared as it is.
+erase-word = ERASE
+erase-ask =
+    <b>Erase everything?</b>
+    Your numbers are logged out, your messages, contacts and settings deleted, and the key that could open them is destroyed. This cannot be undone.
+
+    Type <code>{ $word }</code> to confirm, or /cancel.
+erase-again = Nothing was erased. Type <code>{ $word }</code> to confirm, or /cancel.
+erased =
+    <b>Erased.</b>
+    • devices removed at WhatsApp: { $unlinked }
+    • files deleted: { $files }, and the key that could open them
+    • numbers freed: { $claims }
+
+    Nothing of yours is left here. /start begins anew.
+erased-unconfirmed = { $n ->
+    [one] { $n } device could not be removed because WhatsApp was not reachable: remove it on the phone, under Linked devices.
+   *[other] { $n } devices could not be removed because WhatsApp was not reachable: remove them on the phone, under Linked devices.
+}
+
+## What was put aside
+
+parked-link = No number came, so I have stopped waiting for it. Nothing was linked; the button begins again where we were.
+parked-erase = You did not confirm, so nothing was erased and <code>{ $word }</code> alone does nothing any more. /erase asks again.
+
+## Chats
+
+chat-link-first = Link a WhatsApp number first; then messages to it appear here and you can reply to them.
+chat-reply-to-answer = To answer somebody, reply to their message: swipe it (or hold it) and write. I send nothing without knowing to whom.
+chat-number-gone = The number that received this message is not linked any more, so your reply was not sent.
+chat-too-long = This text is too long for one WhatsApp message and was not sent.
+chat-somebody = somebody
+chat-from-named = 👤 <b>{ $name }</b> ({ $phone }) → 📱 { $number }
+chat-from = 👤 <b>{ $name }</b> → 📱 { $number }
+chat-from-named-group = 👤 <b>{ $name }</b> ({ $phone }) in a group → 📱 { $number }
+chat-from-group = 👤 <b>{ $name }</b> in a group → 📱 { $number }
+chat-other = <i>[{ $kind }: see it on the phone]</i>
+possibly-repeated = <i>↻ possibly a repeat</i>
+outcome-sending = 🕓 sending…
+outcome-sent = ✓ sent
+outcome-delivered = ✓✓ delivered
+outcome-read = ✓✓ read
+outcome-failed =
+    ❌ failed: { $why }
+    Code: <code>{ $code }</code>
+outcome-unknown =
+    ❔ unknown: no answer came from WhatsApp in time, so it may or may not have been sent. If you send it again, it carries the same id, so nobody gets it twice.
+    Code: <code>{ $code }</code>
+outcome-forgotten = ❔ unknown, left as it is

@@ -1,0 +1,49 @@
+//! Numbers and moments, as each language writes them.
+use super::Locale;
+use crate::domain::{Language, Timestamp};
+use chrono::{DateTime, Datelike as _, Utc};
+use fluent_bundle::FluentValue;
+
+/// A whole number with its thousands apart.
+pub(super) fn number(value: &FluentValue<'_>, separator: char) -> Option<String> {
+    let FluentValue::Number(number) = value else { return None };
+    let text = number.as_string();
+    let digits = text.trim_start_matches('-');
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let mut out = String::from(if digits.len() < text.len() { "-" } else { "" });
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(separator);
+        }
+        out.push(digit);
+    }
+    Some(out)
+}
+
+const MONTHS: [(&str, &str); 12] = [
+    ("Jan", "Jan"),
+    ("Feb", "Feb"),
+    ("Mar", "Mar"),
+    ("Apr", "Apr"),
+    ("May", "Mei"),
+    ("Jun", "Jun"),
+    ("Jul", "Jul"),
+    ("Aug", "Agu"),
+    ("Sep", "Sep"),
+    ("Oct", "Okt"),
+    ("Nov", "Nov"),
+    ("Dec", "Des"),
+];
+
+/// A moment, to the minute, in the reader's time zone, which is named.
+pub(super) fn moment(at: Timestamp, locale: Locale) -> String {
+    let Some(utc) = DateTime::<Utc>::from_timestamp_millis(at.0) else { return at.to_string() };
+    let local = utc.with_timezone(&locale.zone);
+    let month = MONTHS.get(local.month0() as usize).copied().unwrap_or_default();
+    match locale.language {
+        Language::English => format!("{} {} {}", local.format("%-d"), month.0, local.format("%Y, %H:%M %Z")),
+        Language::Indonesian => format!("{} {} {}", local.format("%-d"), month.1, local.format("%Y pukul %H.%M %Z")),
+    }
+}

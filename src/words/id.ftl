@@ -1,0 +1,249 @@
+# Yang dibaca orang, dalam bahasa Indonesia. Format: <b>, <i>, <code>; tidak bersarang. Celah diisi apa adanya. Setiap kunci di
+# sini juga ada di en.ftl, dengan celah yang sama.
+
+## Waktu
+
+span-two = { $first } { $second }
+span-days = { $n } hari
+span-hours = { $n } jam
+span-minutes = { $n } menit
+span-seconds = { $n } detik
+span-milliseconds = { $n } md
+ago = { $span } yang lalu
+ago-now = baru saja
+
+## Tombol
+
+button-qr = 📷 Kode QR
+button-code = 🔢 Kode di ponsel
+button-cancel = ✖ Batal
+button-link = ➕ Tautkan nomor
+button-numbers = 📱 Nomor saya
+button-help = ❔ Bantuan
+button-logout = 🚪 Keluarkan
+button-logout-number = 🚪 Keluarkan { $number }
+button-logout-yes = 🚪 Ya, keluarkan
+button-reconnect = 🔄 Sambungkan lagi
+button-reconnect-number = 🔄 Sambungkan lagi { $number }
+button-cancel-number = ✖ Batalkan { $number }
+button-keep = Jangan hapus apa-apa
+button-again = 🔄 Coba lagi
+button-other-way = Pakai cara lain
+button-resend = Kirim lagi
+button-forget = Biarkan saja
+
+## Catatan sekilas
+
+note-cancelled = Dibatalkan
+note-connecting = Menyambungkan…
+note-sending-again = Mengirim lagi…
+note-left = Dibiarkan
+note-stale = Tombol ini sudah tidak berlaku. Ketik /start untuk melihat posisi Anda.
+
+## Perintah, seperti tampil di Telegram
+
+command-start = Mulai, atau lihat posisi Anda
+command-link = Tautkan nomor WhatsApp
+command-numbers = Nomor Anda
+command-status = Apa yang tersambung dan sedang berjalan
+command-logout = Lepaskan nomor
+command-language = Bahasa Inggris atau Indonesia
+command-cancel = Hentikan yang sedang dikerjakan
+command-erase = Hapus semua data Anda
+command-help = Cara pakai
+
+## Awal
+
+welcome =
+    <b>Selamat datang di Sekat.</b>
+    Nomor WhatsApp Anda bisa saya sambungkan ke obrolan ini: pesan orang kepada Anda muncul di sini, dan balasan Anda terkirim dari nomor yang sama. Data Anda terpisah dari milik orang lain dan dienkripsi dengan kunci sendiri.
+
+    Yuk, tautkan nomor pertama. Mau pakai cara yang mana?
+home =
+    <b>Nomor Anda</b>
+
+    { $numbers }
+
+    Balas sebuah pesan WhatsApp untuk menjawabnya.
+help =
+    <b>Cara pakai</b>
+    1. /link — tautkan nomor WhatsApp, dengan kode QR atau kode di ponsel.
+    2. Pesan ke nomor itu muncul di sini, lengkap dengan pengirim dan nomor Anda yang dituju.
+    3. Balas pesan itu (geser atau tekan lama), dan tulisan Anda terkirim ke obrolannya dari nomor yang sama. Di bawahnya terlihat hasilnya: terkirim, sampai, dibaca.
+
+    /numbers menampilkan nomor Anda · /status keadaan saat ini · /logout melepaskan nomor · /language mengganti bahasa · /cancel menghentikan yang sedang dikerjakan · /erase menghapus semua data Anda.
+refused = Halo! Bot ini tidak terbuka untuk umum: pengelolanya yang menentukan siapa yang boleh memakainya, dan Anda belum terdaftar. Tidak ada data Anda yang disimpan.
+vault-broken = Data Anda sedang tidak bisa dibuka. Tidak ada yang hilang: kiriman Anda menunggu sampai pengelola memperbaikinya. Kode: <code>{ $code }</code>
+dead-letter = Ada yang salah di dalam sistem saat memproses pesan terakhir Anda, dua kali. Pesan itu saya sisihkan; silakan coba yang lain. Pengelola punya rinciannya. Kode: <code>internal</code>
+unknown-command = Saya tidak mengenal perintah itu. Lihat /help untuk daftar yang bisa saya lakukan.
+edited = Pesan Anda sudah diproses; mengeditnya tidak mengubah yang sudah terkirim.
+text-only = Untuk saat ini saya hanya bisa memproses teks. Balas sebuah pesan WhatsApp dengan teks untuk menjawabnya.
+nothing-to-cancel = Tidak ada yang perlu dibatalkan.
+cancelled = Dibatalkan.
+
+## Bahasa
+
+language-ask = Mau pakai bahasa apa?
+language-set = Mulai sekarang saya berbahasa Indonesia dengan Anda.
+language-unknown = Saya hanya bisa bahasa berikut: { $languages }
+
+## Menautkan
+
+link-method =
+    <b>Tautkan nomor</b>
+    • Kode QR: pindai gambarnya dengan WhatsApp di ponsel (perlu layar kedua).
+    • Kode di ponsel: ketik delapan karakter di ponsel; cukup satu perangkat.
+link-already = Masih ada nomor yang sedang ditautkan. Selesaikan dulu, atau /cancel.
+link-too-many = Anda sudah memakai { $used } dari { $allowed } nomor. Lepaskan satu dulu: /logout
+link-qr-limit = Jatah { $allowed } dari { $allowed } kode QR untuk jam ini sudah terpakai. Coba lagi { $wait } lagi, atau tautkan dengan kode di ponsel: /link
+link-ask-number = Kirim nomor yang mau ditautkan, lengkap dengan kode negaranya. Contoh: <code>+62 812 3456 7890</code>
+link-send-number = Saya butuh nomor telepon berupa teks, lengkap dengan kode negara, misalnya +62 812 3456 7890. /cancel untuk berhenti.
+link-bad-number = Nomor itu tidak bisa saya pakai: { $problem }. Coba lagi, misalnya +62 812 3456 7890, atau /cancel.
+phone-character = nomor telepon hanya berisi angka, spasi, dan + ( ) - .
+phone-length = nomor telepon terdiri dari 7 sampai 15 angka
+phone-country = nomor telepon diawali kode negara, bukan 0
+link-scan =
+    <b>Pindai ini dengan WhatsApp</b>
+    Di ponsel: Setelan → Perangkat tertaut → Tautkan perangkat. Kalau gambar ini kedaluwarsa, gambar baru muncul sendiri.
+link-code =
+    <b>Kode Anda: </b><code>{ $code }</code>
+    Di ponsel: Setelan → Perangkat tertaut → Tautkan perangkat → Tautkan dengan nomor telepon saja, lalu ketik kodenya.
+time-left = ⏳ sisa { $span }
+link-cancelled = Penautan dibatalkan.
+link-getting-qr = Meminta kode QR dari WhatsApp…
+link-getting-code = Meminta kode dari WhatsApp untuk { $phone }…
+link-paired = ✅ { $phone } sudah mengonfirmasi. Sedang masuk…
+linked = ✅ <b>{ $number }</b> sudah tertaut dan tersambung. Pesan orang ke nomor ini muncul di sini; balas pesannya untuk menjawab.
+link-failed =
+    ❌ Penautan gagal: { $why }
+    Kode: <code>{ $code }</code>
+
+## Nomor
+
+no-numbers = Anda belum menautkan nomor. Mau pakai cara yang mana?
+number-new = nomor baru
+numbers =
+    <b>Nomor Anda</b>
+    { $numbers }
+number-line = { $mark } <b>{ $number }</b> — { $state }
+number-line-why = { $line } (<code>{ $code }</code>)
+state-waiting = menunggu ponsel
+state-logging-in = sedang masuk
+state-connected = tersambung
+state-disconnected = terputus
+state-failed = bermasalah
+state-logging-out = sedang dikeluarkan
+state-removed = dilepas
+status =
+    <b>Status</b>
+    Nomor: { $used } dari { $allowed }
+status-lines =
+    { $status }
+    { $numbers }
+status-awake =
+    { $status }
+
+    <b>Yang sedang aktif, dan alasannya</b>
+    { $awake }
+awake-idle = • Percakapan ini: Anda baru saja menulis. Beristirahat setelah { $span } tanpa pesan.
+awake-link = • Percakapan ini: saya menunggu nomor yang mau ditautkan, sampai { $span } setelah pesan terakhir Anda. /cancel untuk berhenti.
+awake-erase = • Percakapan ini: saya menunggu konfirmasi penghapusan, sampai { $span } setelah pesan terakhir Anda. /cancel untuk berhenti.
+awake-databases = { $keys ->
+    [0] • Basis data: milik Anda terbuka untuk jawaban ini, kunci nomor tidak ada yang terbuka; masing-masing ditutup setelah { $span } tidak dipakai.
+   *[other] • Basis data: milik Anda terbuka untuk jawaban ini, begitu juga kunci { $keys } nomor; masing-masing ditutup setelah { $span } tidak dipakai.
+}
+awake-number = • <b>{ $number }</b>: { $why ->
+    [linking] sedang ditautkan
+    [logging-out] sedang dikeluarkan
+    [failed] tidur: menunggu sampai Anda menyambungkannya lagi
+    [online] aktif, karena tertaut dan tetap tersambung
+    [connecting] sedang menyambung, karena tertaut dan tetap tersambung
+   *[soon] sebentar lagi menyambung, karena tertaut dan tetap tersambung
+}.
+logout-which = Nomor mana yang mau dikeluarkan?
+logout-ask = Keluarkan <b>{ $number }</b>? Perangkatnya dihapus di WhatsApp dan kuncinya di sini dimusnahkan. Pesan yang sudah diterima tetap ada.
+logging-out = Mengeluarkan <b>{ $number }</b>…
+logged-out = <b>{ $number }</b> sudah dikeluarkan dan kuncinya dimusnahkan.
+logged-out-unconfirmed = <b>{ $number }</b> sudah dikeluarkan dan kuncinya dimusnahkan. WhatsApp tidak bisa dihubungi untuk menghapus perangkatnya: hapus sendiri di ponsel, di menu Perangkat tertaut.
+logged-out-by-phone =
+    <b>{ $number }</b> telah dikeluarkan: { $why } Kuncinya di sini sudah dimusnahkan.
+    Kode: <code>{ $code }</code>
+number-failed =
+    🔴 <b>{ $number }</b>: { $why }
+    Kode: <code>{ $code }</code>
+number-failed-until =
+    🔴 <b>{ $number }</b>: { $why }
+    Sampai: { $until }
+    Kode: <code>{ $code }</code>
+
+## Alasan
+
+reason-logged-out = perangkat ini dihapus lewat ponsel atau oleh WhatsApp. Tautkan nomornya lagi.
+reason-replaced = perangkat ini sedang dipakai dari tempat lain. Sambungkan lagi untuk mengambilnya kembali.
+reason-banned = WhatsApp memblokir nomor ini untuk sementara. Tunggu sampai blokirnya selesai.
+reason-client-outdated = WhatsApp meminta versi bot yang lebih baru. Pengelola perlu memperbaruinya.
+reason-unavailable = WhatsApp sedang tidak tersedia. Nanti tersambung lagi dengan sendirinya.
+reason-network-away = tidak ada koneksi ke WhatsApp. Nanti tersambung lagi dengan sendirinya.
+reason-passkey-required = WhatsApp meminta passkey untuk nomor ini sebelum menautkan perangkat, dan itu tidak bisa diberikan dari sini.
+reason-qr-expired = kode QR tidak dipindai tepat waktu. Coba lagi saat ponselnya sudah siap.
+reason-code-refused = kodenya ditolak atau tidak diketik tepat waktu. Coba lagi, atau pakai kode QR.
+reason-cancelled = dibatalkan.
+reason-interrupted = bot dimulai ulang di tengah proses. Silakan coba lagi.
+reason-number-taken = nomor ini sudah tertaut di bot ini. Hapus perangkat lamanya di ponsel (Perangkat tertaut), lalu tautkan lagi. Perangkat yang baru sudah dihapus.
+reason-pair-failed = ponsel dan WhatsApp tidak cocok. Coba lagi.
+reason-reachout-locked = WhatsApp sedang tidak mengizinkan nomor ini menulis ke kontak baru.
+reason-send-refused = WhatsApp menolak pesannya.
+reason-send-unknown = tidak ada jawaban sampai batas waktu.
+reason-not-connected = nomornya tidak tersambung.
+reason-not-on-whatsapp = penerima tidak memakai WhatsApp.
+reason-store-broken = kunci nomor ini tidak bisa dipakai. Keluarkan, lalu tautkan lagi.
+reason-internal = ada yang salah di dalam sistem. Pengelola punya rinciannya.
+
+## Menghapus
+
+# Yang harus diketik; dibandingkan apa adanya.
+erase-word = HAPUS
+erase-ask =
+    <b>Hapus semuanya?</b>
+    Semua nomor Anda dikeluarkan; pesan, kontak, dan pengaturan Anda dihapus; kunci untuk membukanya dimusnahkan. Ini tidak bisa dibatalkan.
+
+    Ketik <code>{ $word }</code> untuk mengonfirmasi, atau /cancel.
+erase-again = Belum ada yang dihapus. Ketik <code>{ $word }</code> untuk mengonfirmasi, atau /cancel.
+erased =
+    <b>Sudah dihapus.</b>
+    • perangkat yang dihapus di WhatsApp: { $unlinked }
+    • berkas yang dihapus: { $files }, beserta kunci untuk membukanya
+    • nomor yang dilepas: { $claims }
+
+    Tidak ada lagi data Anda di sini. Ketik /start untuk mulai dari awal.
+erased-unconfirmed = { $n } perangkat belum terhapus karena WhatsApp tidak bisa dihubungi: hapus sendiri di ponsel, di menu Perangkat tertaut.
+
+## Yang dikesampingkan
+
+parked-link = Nomornya tidak kunjung dikirim, jadi saya berhenti menunggu. Tidak ada yang ditautkan; tekan tombolnya untuk melanjutkan.
+parked-erase = Anda tidak mengonfirmasi, jadi tidak ada yang dihapus, dan mengetik <code>{ $word }</code> saja tidak berpengaruh lagi. Ketik /erase untuk mengulang.
+
+## Obrolan
+
+chat-link-first = Tautkan nomor WhatsApp dulu; setelah itu pesan ke nomor tersebut muncul di sini dan bisa Anda balas.
+chat-reply-to-answer = Untuk menjawab seseorang, balas pesannya: geser (atau tekan lama), lalu tulis. Saya tidak mengirim apa pun tanpa tahu kepada siapa.
+chat-number-gone = Nomor yang menerima pesan ini sudah tidak tertaut, jadi balasan Anda tidak dikirim.
+chat-too-long = Teks ini terlalu panjang untuk satu pesan WhatsApp dan tidak dikirim.
+chat-somebody = seseorang
+chat-from-named = 👤 <b>{ $name }</b> ({ $phone }) → 📱 { $number }
+chat-from = 👤 <b>{ $name }</b> → 📱 { $number }
+chat-from-named-group = 👤 <b>{ $name }</b> ({ $phone }) di grup → 📱 { $number }
+chat-from-group = 👤 <b>{ $name }</b> di grup → 📱 { $number }
+chat-other = <i>[{ $kind }: lihat di ponsel]</i>
+possibly-repeated = <i>↻ mungkin terkirim dua kali</i>
+outcome-sending = 🕓 mengirim…
+outcome-sent = ✓ terkirim
+outcome-delivered = ✓✓ sampai
+outcome-read = ✓✓ dibaca
+outcome-failed =
+    ❌ gagal: { $why }
+    Kode: <code>{ $code }</code>
+outcome-unknown =
+    ❔ tidak pasti: WhatsApp tidak menjawab sampai batas waktu, jadi pesannya mungkin terkirim, mungkin tidak. Kalau dikirim lagi, pesannya memakai id yang sama, jadi tidak akan diterima dua kali.
+    Kode: <code>{ $code }</code>
+outcome-forgotten = ❔ tidak pasti, dibiarkan
