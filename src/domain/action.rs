@@ -32,6 +32,15 @@ pub enum Action {
     Help,
     /// Speak this language.
     Speak(Language),
+    /// Make a code that lets people in.
+    Invite {
+        /// How many.
+        uses: u32,
+        /// For how many days.
+        days: u32,
+    },
+    /// Take the code with this number back.
+    Revoke(i64),
 }
 
 impl Action {
@@ -51,6 +60,8 @@ impl Action {
             Self::Cancel => "k".into(),
             Self::Help => "h".into(),
             Self::Speak(language) => format!("g{}", language.code()),
+            Self::Invite { uses, days } => format!("i{uses}.{days}"),
+            Self::Revoke(id) => format!("v{id}"),
         }
     }
 
@@ -73,6 +84,10 @@ impl Action {
         if letter == 'g' {
             return Language::from_code(rest).map(Self::Speak);
         }
+        if letter == 'i' {
+            let (uses, days) = rest.split_once('.')?;
+            return Some(Self::Invite { uses: uses.parse().ok()?, days: days.parse().ok()? });
+        }
         let id: i64 = rest.parse().ok()?;
         Some(match letter {
             'x' => Self::LinkCancel(AccountId(id)),
@@ -81,6 +96,7 @@ impl Action {
             'O' => Self::LogoutConfirm(AccountId(id)),
             's' => Self::Resend(id),
             'f' => Self::Forget(id),
+            'v' => Self::Revoke(id),
             _ => return None,
         })
     }

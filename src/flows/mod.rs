@@ -7,6 +7,7 @@ pub mod chat;
 pub mod erase;
 pub mod language;
 pub mod link;
+pub mod members;
 pub mod numbers;
 pub mod park;
 pub mod phrases;
@@ -14,8 +15,8 @@ pub mod welcome;
 
 use crate::domain::effect::{Origin, Slot};
 use crate::domain::{
-    AccountId, AccountState, Action, Button, Class, Conversation, Effect, Input, MessageId, PhoneNumber, Phrase,
-    Reason, Shown, Timestamp,
+    AccountId, AccountState, Action, Button, Class, Conversation, Effect, Input, InviteCode, MessageId, Order,
+    PhoneNumber, Phrase, Reason, Role, Shown, Timestamp,
 };
 use crate::store::UserContext;
 use crate::t;
@@ -32,6 +33,8 @@ pub struct Env {
     pub rules: Rules,
     /// What of the person's is awake.
     pub awake: Awake,
+    /// As what the person uses the bot.
+    pub role: Role,
 }
 
 /// What of a person's is awake besides the database that a step works on.
@@ -88,6 +91,12 @@ impl Step {
     pub fn effect(mut self, effect: Effect) -> Self {
         self.effects.push(effect);
         self
+    }
+
+    /// Orders this too.
+    #[must_use]
+    pub fn order(self, order: Order) -> Self {
+        self.effect(Effect::Order(order))
     }
 
     /// Says this too, as an answer.
@@ -192,7 +201,7 @@ fn answer(user: &UserContext, input: &Input, env: &Env) -> Step {
 fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: &Env) -> Step {
     match name {
         "start" => welcome::start(user),
-        "help" => Step::default().say(t!("help")),
+        "help" => Step::default().say(members::help(env.role)),
         "link" if rest.is_empty() => link::choose(user, env),
         "link" => link::by_code(user, rest, env),
         "numbers" => numbers::list(user),
@@ -202,7 +211,10 @@ fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: 
         "language" if rest.is_empty() => language::ask(),
         "language" => language::named(rest),
         "cancel" => cancel(user, false),
-        _ => Step::default().reply(message, t!("unknown-command")),
+        _ => match members::command(name, rest, env) {
+            Some(step) => step,
+            None => Step::default().reply(message, t!("unknown-command")),
+        },
     }
 }
 
@@ -210,6 +222,8 @@ fn text_step(user: &UserContext, text: &str, message: MessageId, env: &Env) -> S
     match user.conversation() {
         Conversation::LinkNumber => link::by_code(user, text, env),
         Conversation::EraseConfirm => erase::confirm(user, text),
+        // The code that has just let them in, or another one that does nothing more for them.
+        Conversation::Idle if user.reply().is_none() && InviteCode::parse(text).is_some() => welcome::start(user),
         Conversation::Idle => chat::answer(user, text, message, env),
     }
 }
@@ -241,7 +255,9 @@ fn press(user: &UserContext, callback: &str, env: &Env) -> Step {
         Action::Forget(_) => return chat::forget(user, callback),
         Action::Cancel => cancel(user, true),
         Action::Speak(language) => language::speak(language),
-        Action::Help => Step::default().say(t!("help")),
+        Action::Help => Step::default().say(members::help(env.role)),
+        Action::Invite { uses, days } => members::make(uses, days, env),
+        Action::Revoke(id) => members::revoke(id),
     };
     step.effect(note(callback, None))
 }
