@@ -140,6 +140,16 @@ enum Answer {
     Limit(Duration),
 }
 
+/// What became of a code that somebody gave.
+enum Tried {
+    /// They are in.
+    Joined,
+    /// It lets nobody in.
+    Refused,
+    /// It was not looked at; how long that takes, when they have not been told.
+    TooMany(Option<Duration>),
+}
+
 impl UserDataStore {
     /// Somebody who may not use the bot has knocked. Does not wait.
     pub(super) fn at_the_door(&self, user: TelegramId) {
@@ -196,13 +206,15 @@ impl UserDataStore {
             (Standing::Blocked, _) => (last, Some(Answer::Blocked)),
             (Standing::Stranger, None) => (last, Some(Answer::Refused)),
             (Standing::Stranger, Some((update, code))) => match self.try_code(user, &code).await? {
-                Ok(()) => {
+                Tried::Joined => {
                     // What they said before they were in is nobody's.
                     shared.spool.forget(user, Some(UpdateId(update.0 - 1))).await?;
                     self.arrived(user);
                     return Ok(false);
                 }
-                Err(answer) => (update, answer),
+                Tried::Refused => (update, Some(Answer::Code)),
+                // For a while no other code of theirs is looked at either.
+                Tried::TooMany(told) => (last, told.map(Answer::Limit)),
             },
         };
         shared.spool.forget(user, Some(until)).await?;
@@ -213,19 +225,18 @@ impl UserDataStore {
         Ok(more || until < last)
     }
 
-    /// Tries a code. Else what is to be said, if anything.
-    async fn try_code(&self, user: TelegramId, code: &InviteCode) -> Result<Result<(), Option<Answer>>, StoreError> {
+    async fn try_code(&self, user: TelegramId, code: &InviteCode) -> Result<Tried, StoreError> {
         let now = Timestamp::now();
         let allowed = self.gate().state().tries.of(user).0.allow(now);
         if let Err(wait) = allowed {
-            return Ok(Err(wait.map(Answer::Limit)));
+            return Ok(Tried::TooMany(wait));
         }
         Ok(match self.shared().members.redeem(user, code, now).await? {
             Redeemed::Joined | Redeemed::Already => {
-                info!(event = "joined", "somebody was let in by a code");
-                Ok(())
+                info!(user.id = user.0, event = "joined", "somebody was let in by a code");
+                Tried::Joined
             }
-            Redeemed::Refused => Err(Some(Answer::Code)),
+            Redeemed::Refused => Tried::Refused,
         })
     }
 
@@ -269,7 +280,10 @@ async fn say(shared: &Shared, user: TelegramId, phrase: &Phrase, locale: Locale)
         silent: false,
         language: locale.language,
     };
-    shared.budget.acquire(user, out.chat, Class::Progress).await;
+    tokio::select! {
+        () = shared.stop.cancelled() => return Err(TelegramError::Unreachable("the daemon stops".to_owned())),
+        () = shared.budget.acquire(user, out.chat, Class::Progress) => {}
+    }
     shared.telegram.send(&out).await.map(drop)
 }
 

@@ -240,7 +240,7 @@ erased-invite = To come back you need a new invitation.
 refused-invite = Hello! This bot is by invitation: send me your code, or open the link that came with it. Nothing about you has been stored.
 refused-code = This code lets nobody in. Please check it, or ask whoever gave it to you for a new one.
 refused-code-limit = That was one code too many. Please try again in { $wait }.
-refused-blocked = You can no longer use this bot: nothing that you send here is read. What is stored of yours stays as it is. If you think this is a mistake, ask whoever runs the bot.
+refused-blocked = You cannot use this bot: nothing that you send here is read. What is stored of yours stays as it is. If you think this is a mistake, ask whoever runs the bot.
 
 ## Owner and admins
 
@@ -274,7 +274,7 @@ invites =
     <b>Invitations</b>
     { $invites }
 invites-none = There are no invitations yet. /invite makes one.
-invite-line = <b>#{ $id }</b> { $used } of { $uses } used, { $state ->
+invite-line = <b>#{ $id }</b>: { $used } of { $uses } used, { $state ->
     [open] open
     [used-up] used up
     [expired] expired
@@ -293,7 +293,7 @@ blocked = <code>{ $id }</code> is blocked: their numbers go offline, and nothing
 unblocked = <code>{ $id }</code> is not blocked. What is theirs goes on where it stopped.
 admin-usage = Say it like this: <code>/admin add 123456789</code> or <code>/admin remove 123456789</code>
 admin-added = <code>{ $id }</code> is an admin.
-admin-removed = <code>{ $id }</code> is no admin.
+admin-removed = <code>{ $id }</code> is not an admin.
 admins =
     <b>Owner and admins</b>
     { $admins }
@@ -308,7 +308,7 @@ order-refused = { $why ->
     [owner] That is the owner: not possible.
     [admin] That is an admin: only the owner can do this.
     [yourself] That is you: not possible.
-    [configured] That admin stands in the configuration, and goes there.
+    [configured] That admin is named in the configuration (access.admins): the operator has to take them out there.
    *[blocked] They are blocked. Unblock them first.
 }
 

@@ -224,7 +224,7 @@ erased-invite = Untuk kembali, Anda perlu undangan baru.
 refused-invite = Halo! Bot ini khusus undangan: kirim kode Anda ke sini, atau buka tautan yang menyertainya. Tidak ada data Anda yang disimpan.
 refused-code = Kode ini tidak bisa dipakai masuk. Coba periksa lagi, atau minta kode baru kepada yang memberikannya.
 refused-code-limit = Sudah terlalu banyak kode yang dicoba. Silakan coba { $wait } lagi.
-refused-blocked = Anda tidak bisa lagi memakai bot ini: kiriman Anda di sini tidak dibaca. Data Anda yang tersimpan tetap seperti adanya. Kalau menurut Anda ini keliru, hubungi pengelola bot.
+refused-blocked = Anda tidak bisa memakai bot ini: kiriman Anda di sini tidak dibaca. Data Anda yang tersimpan tetap seperti adanya. Kalau menurut Anda ini keliru, hubungi pengelola bot.
 
 ## Pemilik dan admin
 
@@ -252,7 +252,7 @@ invites =
     <b>Undangan</b>
     { $invites }
 invites-none = Belum ada undangan. Buat dengan /invite.
-invite-line = <b>#{ $id }</b> terpakai { $used } dari { $uses }, { $state ->
+invite-line = <b>#{ $id }</b>: terpakai { $used } dari { $uses }, { $state ->
     [open] masih berlaku
     [used-up] sudah habis
     [expired] kedaluwarsa
@@ -286,7 +286,7 @@ order-refused = { $why ->
     [owner] Itu pemilik bot: tidak bisa.
     [admin] Itu admin: hanya pemilik yang bisa melakukannya.
     [yourself] Itu Anda sendiri: tidak bisa.
-    [configured] Admin itu tercantum di konfigurasi, jadi harus dihapus di sana.
+    [configured] Admin itu tercantum di konfigurasi (access.admins): pengelola harus menghapusnya di sana.
    *[blocked] Orang itu sedang diblokir. Buka dulu blokirnya.
 }
 
