@@ -18,7 +18,7 @@ pub mod text;
 pub use account::{Account, AccountState, LoginMethod, Reason};
 pub use action::Action;
 pub use clock::{Clock, Timestamp};
-pub use conversation::Conversation;
+pub use conversation::{Conversation, Open, Place};
 pub use effect::{Body, Button, Class, Effect, Outgoing, Shown};
 pub use event::{ClientEvent, LoginStep};
 pub use ids::{AccountId, ChatId, Generation, MessageId, TelegramId, UpdateId};
