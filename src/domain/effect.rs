@@ -200,6 +200,8 @@ pub enum Effect {
     Logout(AccountId),
     /// Speak this language from now on, what is said after this included.
     Speak(Language),
+    /// Have this done that concerns others, if this user may.
+    Order(super::Order),
     /// Erase everything of this user.
     Erase,
 }

@@ -2,7 +2,20 @@
 use super::migrate::Migration;
 
 /// Every change of the tables, in order. An applied one is never edited.
-pub const USER: &[Migration] = &[Migration {
+pub const USER: &[Migration] = &[FIRST, ORDERS];
+
+const ORDERS: Migration = Migration {
+    version: 2,
+    name: "orders",
+    sql: "
+-- What an owner or admin has ordered, until it is carried out and its outcome told. The seed makes what has to be new.
+CREATE TABLE orders (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, n INTEGER NOT NULL, what TEXT NOT NULL,
+  seed BLOB NOT NULL, UNIQUE (source, n));
+",
+};
+
+const FIRST: Migration = Migration {
     version: 1,
     name: "first tables",
     sql: "
@@ -60,4 +73,4 @@ CREATE TABLE origins (chat INTEGER NOT NULL, message INTEGER NOT NULL, account I
 
 CREATE TABLE flags (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 ",
-}];
+};

@@ -7,7 +7,7 @@ use crate::domain::{
 use crate::flows::{Changes, chat, phrases};
 use crate::session::NumberState;
 use crate::store::sends::{NewSend, SendState};
-use crate::store::{Person, Result, Tx, accounts, flags, says, sends, shows, tokens};
+use crate::store::{Person, Result, Tx, accounts, flags, orders, says, sends, shows, tokens};
 use crate::words::{Locale, plain, render};
 
 /// What has to happen once the transaction is committed.
@@ -25,6 +25,8 @@ pub struct Applied {
     pub links: Vec<AccountId>,
     /// Whether the person has blocked the bot, when that changed.
     pub blocked: Option<bool>,
+    /// Something was ordered.
+    pub orders: bool,
     /// Everything is to be erased.
     pub erase: bool,
     /// What the conversation waits for, when it moved.
@@ -41,6 +43,7 @@ impl Applied {
         self.talk |= other.talk;
         self.send |= other.send;
         self.care |= other.care;
+        self.orders |= other.orders;
         self.erase |= other.erase;
         self.blocked = other.blocked.or(self.blocked);
         self.conversation = other.conversation.or(self.conversation.take());
@@ -154,6 +157,11 @@ impl<'a> Applier<'a> {
             Effect::Speak(language) => {
                 flags::set_language(self.tx, language)?;
                 self.locale = flags::locale(self.tx)?;
+            }
+            Effect::Order(order) => {
+                orders::add(self.tx, &self.source, *n, &order)?;
+                *n += 1;
+                applied.orders = true;
             }
             Effect::StartLink(method) => self.start_link(&method, applied)?,
             Effect::CancelLink(_) | Effect::Reconnect(_) | Effect::Logout(_) => applied.care = true,

@@ -60,6 +60,8 @@ pub struct UserEntry {
     pub(super) slots: Slots,
     /// Whether the person has blocked the bot.
     pub(super) blocked: AtomicBool,
+    /// Whether orders may wait in the vault; at the beginning nobody knows.
+    pub(super) orders: AtomicBool,
     /// Linkings that the last process left behind. Set before the first step of this one can begin another.
     pub(super) left_links: OnceLock<Vec<AccountId>>,
 }
@@ -90,6 +92,7 @@ impl UserEntry {
             news: NewsQueue::default(),
             slots: Slots::default(),
             blocked: AtomicBool::new(false),
+            orders: AtomicBool::new(true),
             left_links: OnceLock::new(),
         })
     }
