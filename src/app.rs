@@ -172,6 +172,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             qr_per_hour: usize::try_from(config.whatsapp.qr_per_hour)?,
             session_ttl: config.session.ttl,
             idle_close: config.store.idle_close,
+            country: config.registration.country,
         },
         send_timeout: config.whatsapp.send_timeout,
         close_timeout: config.whatsapp.close_timeout,

@@ -77,6 +77,7 @@ keys! {
     "access.mode" => access.mode, "who may use the bot";
     "access.allow" => access.allow, "Telegram ids that may use it";
     "access.owner" => access.owner, "the operator's Telegram id";
+    "registration.country" => registration.country, "country of numbers typed without +";
     "data.dir" => data.dir, "folder of the vaults";
     "sessions.enabled" => sessions.enabled, "keep sessions in files, for restarts and operators";
     "sessions.dir" => sessions.dir, "folder of the session files";

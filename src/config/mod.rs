@@ -16,6 +16,8 @@ mod value;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::Country;
+
 pub use error::{ConfigError, Place, Problem};
 pub use keys::reference;
 pub use load::{Sources, TOKEN_CREDENTIAL};
@@ -29,6 +31,8 @@ pub struct Config {
     pub telegram: Telegram,
     /// Who may use it.
     pub access: Access,
+    /// How people register.
+    pub registration: Registration,
     /// The vaults.
     pub data: Data,
     /// The session files.
@@ -83,6 +87,13 @@ impl Access {
     pub fn admits(&self, telegram_id: i64) -> bool {
         self.mode == AccessMode::Open || self.owner == Some(telegram_id) || self.allow.contains(&telegram_id)
     }
+}
+
+/// `[registration]`
+#[derive(Debug, Clone, Default)]
+pub struct Registration {
+    /// Whose telephone numbers people type without a calling code.
+    pub country: Country,
 }
 
 /// `[data]`

@@ -64,7 +64,7 @@ pub fn by_code(user: &UserContext, typed: &str, env: &Env) -> Step {
     if let Some(step) = hindrance(user, env) {
         return step;
     }
-    match PhoneNumber::parse(typed) {
+    match PhoneNumber::parse_local(typed, env.rules.country) {
         Ok(phone) => Step::default().effect(Effect::StartLink(LoginMethod::Code(phone))).then(Conversation::Idle),
         Err(problem) => {
             let problem = phrases::phone_problem(problem);

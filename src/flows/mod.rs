@@ -14,8 +14,8 @@ pub mod welcome;
 
 use crate::domain::effect::{Origin, Slot};
 use crate::domain::{
-    AccountId, AccountState, Action, Button, Class, Conversation, Effect, Input, MessageId, PhoneNumber, Phrase,
-    Reason, Shown, Timestamp,
+    AccountId, AccountState, Action, Button, Class, Conversation, Country, Effect, Input, MessageId, PhoneNumber,
+    Phrase, Reason, Shown, Timestamp,
 };
 use crate::store::UserContext;
 use crate::t;
@@ -54,6 +54,8 @@ pub struct Rules {
     pub session_ttl: Duration,
     /// After this a database that nobody uses is closed.
     pub idle_close: Duration,
+    /// Whose numbers people type without a calling code.
+    pub country: Country,
 }
 
 /// A change of an account's record.

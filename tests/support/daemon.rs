@@ -1,5 +1,5 @@
 //! The daemon in the test's own process, with parts of one's choice: what `app.rs` puts together, without the edge.
-use sekat::domain::{ClientEvent, Clock, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId};
+use sekat::domain::{ClientEvent, Clock, Country, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId};
 use sekat::flows::Rules;
 use sekat::limits::{Budget, BudgetConfig};
 use sekat::session::{MemoryStore, UserSessions};
@@ -72,7 +72,13 @@ impl Daemon {
                 idle_close: Duration::from_secs(60),
                 session_ttl: TTL,
                 sweep: Duration::from_secs(60),
-                rules: Rules { max_numbers: 3, qr_per_hour: 5, session_ttl: TTL, idle_close: Duration::from_secs(60) },
+                rules: Rules {
+                    max_numbers: 3,
+                    qr_per_hour: 5,
+                    session_ttl: TTL,
+                    idle_close: Duration::from_secs(60),
+                    country: Country::default(),
+                },
                 send_timeout: SEND,
                 close_timeout: SEND,
                 shutdown_timeout: SEND,

@@ -4,7 +4,7 @@
 use super::report::{Better, Figure};
 use super::updates::count;
 use super::{Options, progress, usage};
-use crate::domain::{ChatId, Clock, Input, MessageId, Outgoing, TelegramId, Timestamp, UpdateId};
+use crate::domain::{ChatId, Clock, Country, Input, MessageId, Outgoing, TelegramId, Timestamp, UpdateId};
 use crate::flows::Rules;
 use crate::limits::{Budget, BudgetConfig};
 use crate::session::{MemoryStore, UserSessions};
@@ -169,7 +169,13 @@ impl House {
             }),
             access: Access::Open,
             settings: Settings {
-                rules: Rules { max_numbers: 1, qr_per_hour: 1, session_ttl, idle_close: LONG },
+                rules: Rules {
+                    max_numbers: 1,
+                    qr_per_hour: 1,
+                    session_ttl,
+                    idle_close: LONG,
+                    country: Country::default(),
+                },
                 send_timeout: limit,
                 close_timeout: limit,
                 shutdown_timeout: limit,
