@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 use sekat::domain::effect::{Origin, Slot};
 use sekat::domain::{
-    AccountId, AccountState, Body, ChatId, Class, Content, Conversation, InboundMessage, Jid, LoginMethod, MessageId,
-    Outgoing, PhoneNumber, Reason, RichText, TelegramId, Timestamp, UpdateId,
+    AccountId, AccountState, Body, ChatId, Class, Content, Conversation, InboundMessage, Jid, Language, LoginMethod,
+    MessageId, Outgoing, PhoneNumber, Reason, RichText, TelegramId, Timestamp, UpdateId,
 };
 use sekat::store::keys::MasterKey;
 use sekat::store::says::Said;

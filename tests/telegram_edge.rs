@@ -3,7 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use sekat::domain::text::{Span, Style};
-use sekat::domain::{Body, ChatId, Input, MessageId, Outgoing, RichText, TelegramId, UpdateId};
+use sekat::domain::{Body, ChatId, Input, Language, MessageId, Outgoing, RichText, TelegramId, UpdateId};
 use sekat::limits::Backoff;
 use sekat::sim::telegram::wire::{ChatSpec, Fault, FaultAction, Voice};
 use sekat::sim::telegram::{RateLimits, SimConfig, TelegramSim};
