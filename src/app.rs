@@ -10,7 +10,7 @@ use crate::lifecycle::Lifecycle;
 use crate::limits::{Backoff, Budget, BudgetConfig};
 use crate::session::{FileStore, MemoryStore, SessionStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
-use crate::store::{Claims, DbThreads, Directory, RawKey, Spool, Vaults};
+use crate::store::{Claims, DbThreads, Directory, Profiles, RawKey, Spool, Vaults};
 use crate::telegram::{Api, ApiConfig, ApiError, PollConfig, Poller, Reader, Sender, dispatcher, listener};
 use crate::users::{Access, Settings, Shared, UserDataStore};
 use crate::whatsapp::web::{WebConfig, WebProvider};
@@ -49,6 +49,7 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     let sessions = sessions(config).await?;
     let shared = shared(config, lifecycle, threads, &api, &reader, &sessions)?;
     let (spool, claims, directory) = (shared.spool.clone(), shared.claims.clone(), shared.directory.clone());
+    let profiles = shared.profiles.clone();
     let users = UserDataStore::new(Arc::new(shared));
     watch(lifecycle, &stop);
     users.resume().await.context("find what was under way")?;
@@ -76,6 +77,7 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     }
     spool.close().await.context("close the spool")?;
     claims.close().await.context("close the claims")?;
+    profiles.close().await.context("close the published profiles")?;
     directory.close().await.context("close the directory")?;
     anyhow::ensure!(ended, "stop in time");
     Ok(())
@@ -135,6 +137,7 @@ fn shared(
         vaults: Vaults::new(threads.clone(), master, data),
         spool: Spool::new(threads.clone(), &file("spool.db"), raw("spool.db"), bot_id(config)?),
         claims: Claims::new(threads.clone(), &file("claims.db"), raw("claims.db"), store_key.seal_key("claims")),
+        profiles: Profiles::new(threads.clone(), &file("profiles.db"), raw("profiles.db")),
         directory: Directory::new(threads.clone(), &file("directory.db"), raw("directory.db")),
         provider: Arc::new(WebProvider::new(web)?),
         telegram: Arc::new(Sender::new(api.clone())),

@@ -16,6 +16,7 @@ pub mod message;
 pub mod name;
 pub mod phone;
 pub mod phrase;
+pub mod profile;
 pub mod text;
 pub mod zones;
 
@@ -32,4 +33,5 @@ pub use message::{Content, Delivery, InboundMessage, Jid};
 pub use name::{About, PersonName};
 pub use phone::{Country, PhoneNumber};
 pub use phrase::{Arg, Choice, Language, Phrase};
+pub use profile::{Card, CardId, Details, Profile, Registration, Shows};
 pub use text::RichText;

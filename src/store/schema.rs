@@ -2,10 +2,12 @@
 use super::migrate::Migration;
 
 /// Every change of the tables, in order. An applied one is never edited.
-pub const USER: &[Migration] = &[Migration {
-    version: 1,
-    name: "first tables",
-    sql: "
+pub const USER: &[Migration] = &[
+    Migration { version: 1, name: "first tables", sql: FIRST },
+    Migration { version: 2, name: "profile", sql: PROFILE },
+];
+
+const FIRST: &str = "
 -- Updates that this vault has taken, so that one that comes again meets its key.
 CREATE TABLE inbox (
   bot INTEGER NOT NULL, update_id INTEGER NOT NULL,
@@ -59,5 +61,19 @@ CREATE TABLE origins (chat INTEGER NOT NULL, message INTEGER NOT NULL, account I
   PRIMARY KEY (chat, message)) WITHOUT ROWID;
 
 CREATE TABLE flags (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-",
-}];
+";
+
+const PROFILE: &str = "
+-- What the person has told of themselves; `card` is what they have published of it, as others see it. `edition` rises with
+-- each publishing and withdrawing, `shared` is the last that others are known to find so.
+CREATE TABLE profile (
+  one INTEGER PRIMARY KEY CHECK (one = 1), phone TEXT NOT NULL, name TEXT NOT NULL, email TEXT, zone TEXT NOT NULL,
+  about TEXT, registered_at INTEGER NOT NULL,
+  card TEXT, edition INTEGER NOT NULL DEFAULT 0, shared INTEGER NOT NULL DEFAULT 0);
+
+-- Others' published profiles that this person, who may, wants taken away and that still are there.
+CREATE TABLE withdrawals (card INTEGER PRIMARY KEY);
+
+-- The registration that can be taken up again, and the name of its session outside.
+CREATE TABLE registration (one INTEGER PRIMARY KEY CHECK (one = 1), record TEXT, outside TEXT);
+";

@@ -7,7 +7,7 @@ use crate::domain::{
 use crate::flows::{Step, chat, phrases};
 use crate::session::NumberState;
 use crate::store::sends::{NewSend, SendState};
-use crate::store::{Person, Result, Tx, accounts, flags, says, sends, shows, tokens};
+use crate::store::{Person, Result, Tx, accounts, flags, profile, says, sends, shows, tokens};
 use crate::words::{Locale, plain, render};
 
 /// What has to happen once the transaction is committed.
@@ -25,6 +25,8 @@ pub struct Applied {
     pub links: Vec<AccountId>,
     /// Whether the person has blocked the bot, when that changed.
     pub blocked: Option<bool>,
+    /// What lies outside for others, or for another start, is not as the vault has it.
+    pub share: bool,
     /// Everything is to be erased.
     pub erase: bool,
     /// Where the conversation stands, when it moved.
@@ -41,6 +43,7 @@ impl Applied {
         self.talk |= other.talk;
         self.send |= other.send;
         self.care |= other.care;
+        self.share |= other.share;
         self.erase |= other.erase;
         self.blocked = other.blocked.or(self.blocked);
         self.conversation = other.conversation.or(self.conversation);
@@ -142,6 +145,24 @@ impl<'a> Applier<'a> {
             Effect::Speak(language) => {
                 flags::set_language(self.tx, language)?;
                 self.locale = flags::locale(self.tx)?;
+            }
+            Effect::SaveProfile(details) => {
+                profile::save(self.tx, &details, self.person.now())?;
+                self.locale = flags::locale(self.tx)?;
+            }
+            Effect::Publish(shows) => applied.share |= profile::publish(self.tx, shows)?,
+            Effect::Unpublish => applied.share |= profile::unpublish(self.tx)?,
+            Effect::WithdrawProfile(card) => {
+                profile::withdraw(self.tx, card)?;
+                applied.share = true;
+            }
+            Effect::KeepRegistration { phone, step, session_data } => {
+                profile::keep(self.tx, phone, step, session_data, self.person.now())?;
+                applied.share = true;
+            }
+            Effect::EndRegistration => {
+                profile::end_registration(self.tx)?;
+                applied.share = true;
             }
             Effect::StartLink(method) => self.start_link(&method, applied)?,
             Effect::CancelLink(_) | Effect::Reconnect(_) | Effect::Logout(_) => applied.care = true,

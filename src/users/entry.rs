@@ -58,6 +58,8 @@ pub struct UserEntry {
     pub(super) news: NewsQueue,
     /// The person's own clients.
     pub(super) slots: Slots,
+    /// Held by whoever brings what lies outside the vault to what it says.
+    pub(super) outside: tokio::sync::Mutex<()>,
     /// Whether the person has blocked the bot.
     pub(super) blocked: AtomicBool,
     /// Linkings that the last process left behind. Set before the first step of this one can begin another.
@@ -89,6 +91,7 @@ impl UserEntry {
             care: Notify::new(),
             news: NewsQueue::default(),
             slots: Slots::default(),
+            outside: tokio::sync::Mutex::default(),
             blocked: AtomicBool::new(false),
             left_links: OnceLock::new(),
         })

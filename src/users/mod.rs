@@ -13,6 +13,7 @@ mod handover;
 mod life;
 mod looks;
 mod news;
+mod outside;
 pub mod port;
 mod resume;
 mod screen;

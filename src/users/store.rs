@@ -7,7 +7,7 @@ use crate::domain::{Body, Class, Outgoing, TelegramId};
 use crate::flows::Rules;
 use crate::limits::Budget;
 use crate::session::UserSessions;
-use crate::store::{Claims, Directory, Receipt, Spool, Vaults};
+use crate::store::{Claims, Directory, Profiles, Receipt, Spool, Vaults};
 use crate::t;
 use crate::whatsapp::Provider;
 use crate::words::{Locale, render};
@@ -72,6 +72,8 @@ pub struct Shared {
     pub spool: Spool,
     /// Who has linked which number.
     pub claims: Claims,
+    /// What people let others find of themselves.
+    pub profiles: Profiles,
     /// What is known without a vault.
     pub directory: Directory,
     /// WhatsApp.

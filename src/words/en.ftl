@@ -246,6 +246,10 @@ erased-unconfirmed = { $n ->
    *[other] { $n } devices could not be removed because WhatsApp was not reachable: remove them on the phone, under Linked devices.
 }
 
+## Profile
+
+profile-withdrawn = Your published profile was taken down by an administrator of this bot. Nobody finds it any more; everything you told me is still here.
+
 ## What was put aside
 
 parked-link = No number came, so I have stopped waiting for it. Nothing was linked; the button begins again where we were.

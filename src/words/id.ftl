@@ -230,6 +230,10 @@ erased =
     Tidak ada lagi data Anda di sini. Ketik /start untuk mulai dari awal.
 erased-unconfirmed = { $n } perangkat belum terhapus karena WhatsApp tidak bisa dihubungi: hapus sendiri di ponsel, di menu Perangkat tertaut.
 
+## Profil
+
+profile-withdrawn = Profil yang Anda terbitkan sudah diturunkan oleh pengelola bot ini. Tidak ada lagi yang bisa menemukannya; data Anda di sini tetap utuh.
+
 ## Yang dikesampingkan
 
 parked-link = Nomornya tidak kunjung dikirim, jadi saya berhenti menunggu. Tidak ada yang ditautkan; tekan tombolnya untuk melanjutkan.

@@ -6,7 +6,7 @@ use sekat::session::{MemoryStore, UserSessions};
 use sekat::sim::telegram::client::SimUser;
 use sekat::sim::telegram::{RateLimits, SimConfig, TelegramSim};
 use sekat::store::keys::{KeySource, MasterKey, StoreKey};
-use sekat::store::{Claims, DbThreads, Directory, RawKey, Spool, Vaults};
+use sekat::store::{Claims, DbThreads, Directory, Profiles, RawKey, Spool, Vaults};
 use sekat::telegram::{Api, ApiConfig, PollConfig, Poller, Sender, dispatcher, listener};
 use sekat::users::port::ReadUpdate;
 use sekat::users::{Access, Settings, Shared, UserDataStore};
@@ -58,6 +58,7 @@ impl Daemon {
             vaults: Vaults::new(threads.clone(), master, folder),
             spool: spool.clone(),
             claims: Claims::new(threads.clone(), &file("claims.db"), raw("claims.db"), store.seal_key("claims")),
+            profiles: Profiles::new(threads.clone(), &file("profiles.db"), raw("profiles.db")),
             directory: Directory::new(threads.clone(), &file("directory.db"), raw("directory.db")),
             provider,
             telegram: Arc::new(Sender::new(api.clone())),

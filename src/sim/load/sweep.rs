@@ -9,7 +9,7 @@ use crate::flows::Rules;
 use crate::limits::{Budget, BudgetConfig};
 use crate::session::{MemoryStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
-use crate::store::{Claims, DbThreads, Directory, Left, RawKey, Spool, Spooled, Vaults};
+use crate::store::{Claims, DbThreads, Directory, Left, Profiles, RawKey, Spool, Spooled, Vaults};
 use crate::users::port::{Heard, ReadUpdate, Route as _, Telegram, TelegramError};
 use crate::users::{Access, Settings, Shared, UserDataStore};
 use crate::whatsapp::{Capabilities, Client, Provider, Start, StartError};
@@ -158,6 +158,7 @@ impl House {
             vaults: Vaults::new(threads.clone(), master, folder.path()),
             spool: Spool::new(threads.clone(), &file("spool.db"), raw("spool.db"), 1),
             claims: Claims::new(threads.clone(), &file("claims.db"), raw("claims.db"), store.seal_key("claims")),
+            profiles: Profiles::new(threads.clone(), &file("profiles.db"), raw("profiles.db")),
             directory: Directory::new(threads.clone(), &file("directory.db"), raw("directory.db")),
             provider: Arc::new(Nobody),
             telegram: Arc::new(Nobody),
