@@ -1,5 +1,8 @@
 //! What a step wants done in the world. A step only says it; senders do it.
-use super::{AccountId, Action, ChatId, Jid, Language, MessageId, Phrase, RichText, Timestamp};
+use super::{
+    AccountId, Action, CardId, ChatId, Details, Jid, Language, MessageId, PhoneNumber, Phrase, RichText, Shows,
+    Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 /// How urgent a message to Telegram is. Under a shared limit, earlier ones go first.
@@ -202,6 +205,25 @@ pub enum Effect {
     Speak(Language),
     /// Have this done that concerns others, if this user may.
     Order(super::Order),
+    /// Write down what the person has told of themselves. The first time registers them.
+    SaveProfile(Details),
+    /// Let others find the profile as it is now, with this of it.
+    Publish(Shows),
+    /// Let nobody find the profile any more.
+    Unpublish,
+    /// Take somebody's published profile away. For those who may.
+    WithdrawProfile(CardId),
+    /// Keep a registration for taking it up again within 24 hours.
+    KeepRegistration {
+        /// The number that it is for.
+        phone: PhoneNumber,
+        /// The step that waits.
+        step: String,
+        /// The answers so far.
+        session_data: serde_json::Value,
+    },
+    /// The registration is over.
+    EndRegistration,
     /// Erase everything of this user.
     Erase,
 }

@@ -87,7 +87,7 @@ impl Flow for Link {
 
     fn answer(_: Step, (): (), given: Given<'_>, user: &UserContext, env: &Env) -> Next<Self> {
         let phone = match given {
-            Given::Text(text) => PhoneNumber::parse(text),
+            Given::Text(text) => PhoneNumber::parse_local(text, env.rules.country),
             Given::Phone(phone) => Ok(phone.clone()),
             Given::Choice(_) => return Next::Again(t!("link-send-number")),
         };
@@ -114,7 +114,7 @@ pub fn by_code(user: &UserContext, typed: &str, env: &Env) -> Changes {
     if let Some(step) = hindrance(user, env) {
         return step;
     }
-    match PhoneNumber::parse(typed) {
+    match PhoneNumber::parse_local(typed, env.rules.country) {
         Ok(phone) => Changes::default().effect(Effect::StartLink(LoginMethod::Code(phone))),
         Err(problem) => {
             let problem = phrases::phone_problem(problem);

@@ -15,7 +15,7 @@ pub mod welcome;
 
 use crate::domain::effect::{Origin, Slot};
 use crate::domain::{
-    AccountId, AccountState, Action, Button, Class, Conversation, Effect, Input, InviteCode, MessageId, Order,
+    AccountId, AccountState, Action, Button, Class, Conversation, Country, Effect, Input, InviteCode, MessageId, Order,
     PhoneNumber, Phrase, Reason, Role, Shown, Timestamp,
 };
 use crate::store::UserContext;
@@ -67,6 +67,8 @@ pub struct Rules {
     pub session_ttl: Duration,
     /// After this a database that nobody uses is closed.
     pub idle_close: Duration,
+    /// Whose numbers people type without a calling code.
+    pub country: Country,
 }
 
 /// A change of an account's record.

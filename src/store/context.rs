@@ -15,9 +15,11 @@
 use super::error::Result;
 use super::handle::Tx;
 use super::seal::SealKey;
-use super::{accounts, flags, messages, says, sends, shows, tokens};
+use super::{accounts, flags, messages, profile, says, sends, shows, tokens};
 use crate::domain::effect::{Origin, Slot};
-use crate::domain::{Account, AccountId, Action, ChatId, Conversation, Input, MessageId, Timestamp};
+use crate::domain::{
+    Account, AccountId, Action, ChatId, Conversation, Input, MessageId, Profile, Registration, Timestamp,
+};
 use crate::words::Locale;
 use std::time::Duration;
 
@@ -37,6 +39,8 @@ pub struct UserContext {
     reply: Option<(Origin, String)>,
     pressed: Option<Action>,
     send: Option<sends::Send>,
+    profile: Option<Profile>,
+    registration: Option<Registration>,
 }
 
 /// Reads the context of a step; without an input, of one that the person did not ask for.
@@ -61,6 +65,8 @@ pub(in crate::store) fn load(
         reply: None,
         pressed: None,
         send: None,
+        profile: profile::get(tx)?,
+        registration: profile::registration(tx, now)?,
     };
     match input {
         Some(Input::Text { reply_to: Some(message), .. }) => {
@@ -133,6 +139,14 @@ impl UserContext {
     /// What the pressed button asks for; `None` when it is not a button of this person's.
     pub fn pressed(&self) -> Option<Action> {
         self.pressed
+    }
+    /// What they have told of themselves, once they have registered.
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
+    }
+    /// The registration that they began within the last 24 hours and have not finished.
+    pub fn registration(&self) -> Option<&Registration> {
+        self.registration.as_ref()
     }
     /// The message to WhatsApp that the pressed button is about.
     pub fn send(&self) -> Option<&sends::Send> {

@@ -7,7 +7,7 @@ use crate::domain::{
 use crate::flows::{Changes, chat, phrases};
 use crate::session::NumberState;
 use crate::store::sends::{NewSend, SendState};
-use crate::store::{Person, Result, Tx, accounts, flags, orders, says, sends, shows, tokens};
+use crate::store::{Person, Result, Tx, accounts, flags, orders, profile, says, sends, shows, tokens};
 use crate::words::{Locale, plain, render};
 
 /// What has to happen once the transaction is committed.
@@ -27,6 +27,8 @@ pub struct Applied {
     pub blocked: Option<bool>,
     /// Something was ordered.
     pub orders: bool,
+    /// What lies outside for others, or for another start, is not as the vault has it.
+    pub share: bool,
     /// Everything is to be erased.
     pub erase: bool,
     /// What the conversation waits for, when it moved.
@@ -44,6 +46,7 @@ impl Applied {
         self.send |= other.send;
         self.care |= other.care;
         self.orders |= other.orders;
+        self.share |= other.share;
         self.erase |= other.erase;
         self.blocked = other.blocked.or(self.blocked);
         self.conversation = other.conversation.or(self.conversation.take());
@@ -162,6 +165,24 @@ impl<'a> Applier<'a> {
                 orders::add(self.tx, &self.source, *n, &order)?;
                 *n += 1;
                 applied.orders = true;
+            }
+            Effect::SaveProfile(details) => {
+                profile::save(self.tx, &details, self.person.now())?;
+                self.locale = flags::locale(self.tx)?;
+            }
+            Effect::Publish(shows) => applied.share |= profile::publish(self.tx, shows)?,
+            Effect::Unpublish => applied.share |= profile::unpublish(self.tx)?,
+            Effect::WithdrawProfile(card) => {
+                profile::withdraw(self.tx, card)?;
+                applied.share = true;
+            }
+            Effect::KeepRegistration { phone, step, session_data } => {
+                profile::keep(self.tx, phone, step, session_data, self.person.now())?;
+                applied.share = true;
+            }
+            Effect::EndRegistration => {
+                profile::end_registration(self.tx)?;
+                applied.share = true;
             }
             Effect::StartLink(method) => self.start_link(&method, applied)?,
             Effect::CancelLink(_) | Effect::Reconnect(_) | Effect::Logout(_) => applied.care = true,

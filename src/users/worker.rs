@@ -13,7 +13,7 @@ use crate::domain::{AccountId, AccountState, Body, Class, Outgoing, Phrase, Time
 use crate::flows::{self, Changes, Env, chat};
 use crate::limits::Backoff;
 use crate::store::sends::SendState;
-use crate::store::{Spooled, StoreError, Vault, VaultError, accounts, flags, inbox, says, sends};
+use crate::store::{Spooled, StoreError, Vault, VaultError, accounts, flags, inbox, profile, says, sends};
 use crate::t;
 use crate::words::render;
 use std::sync::Arc;
@@ -170,7 +170,7 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
 }
 
 /// What follows a commit. `true`: everything of this person is to be erased.
-async fn after(entry: &UserEntry, mut applied: Applied) -> bool {
+async fn after(entry: &Arc<UserEntry>, mut applied: Applied) -> bool {
     entry.moved(&mut applied).await;
     if let Some(blocked) = applied.blocked {
         entry.set_blocked(blocked);
@@ -189,6 +189,9 @@ async fn after(entry: &UserEntry, mut applied: Applied) -> bool {
     }
     if applied.send {
         entry.slots.sends_wait();
+    }
+    if applied.share {
+        entry.share_soon();
     }
     for (callback, text, alert) in applied.presses {
         let telegram = Arc::clone(&entry.shared.telegram);
@@ -322,6 +325,8 @@ async fn recover(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError
             let window = i64::try_from(crate::store::context::QR_WINDOW.as_millis()).unwrap_or(0);
             accounts::forget_qr(tx, Timestamp(now.0 - window))?;
             applied.blocked = Some(flags::blocked(tx)?);
+            // A published profile is compared with what others find of it; one that never was costs nothing.
+            applied.share = profile::is_outside(tx)?;
             let (conversation, moved_at) = flags::conversation(tx)?;
             let found = Found { place: conversation.place(), moved_at, numbers: super::apply::numbers(tx)? };
             Ok((repeated, left_links, found, applied))

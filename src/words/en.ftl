@@ -129,7 +129,19 @@ link-send-number = I need the phone number as text, with its country code, for e
 link-bad-number = That is not a phone number I can use: { $problem }. Try again, for example +62 812 3456 7890, or /cancel.
 phone-character = only digits, spaces and + ( ) - . belong in a phone number
 phone-length = a phone number has 7 to 15 digits
-phone-country = a phone number starts with its country code, not with 0
+phone-country = a phone number starts with its country code
+phone-national = it has too few or too many digits for its country
+
+## What is wrong with an answer; goes on after “… : ”
+
+email-form = an address looks like <code>name@example.com</code>
+email-space = there is a space in it
+email-local = what stands before the @ is not right
+email-domain = what stands after the @ is not right
+email-length = it is too long for an address
+text-empty = there is nothing in it
+text-long = it is too long; { $most } characters at most
+text-character = there are characters in it that cannot be shown
 link-scan =
     <b>Scan this with WhatsApp</b>
     On the phone: Settings → Linked devices → Link a device. A new picture follows by itself when this one is over.
@@ -328,6 +340,10 @@ order-refused = { $why ->
     [configured] That admin is named in the configuration (access.admins): the operator has to take them out there.
    *[blocked] They are blocked. Unblock them first.
 }
+
+## Profile
+
+profile-withdrawn = Your published profile was taken down by an administrator of this bot. Nobody finds it any more; everything you told me is still here.
 
 ## What was put aside
 

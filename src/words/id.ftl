@@ -117,7 +117,19 @@ link-send-number = Saya butuh nomor telepon berupa teks, lengkap dengan kode neg
 link-bad-number = Nomor itu tidak bisa saya pakai: { $problem }. Coba lagi, misalnya +62 812 3456 7890, atau /cancel.
 phone-character = nomor telepon hanya berisi angka, spasi, dan + ( ) - .
 phone-length = nomor telepon terdiri dari 7 sampai 15 angka
-phone-country = nomor telepon diawali kode negara, bukan 0
+phone-country = nomor telepon diawali kode negara
+phone-national = jumlah angkanya kurang atau lebih untuk negara itu
+
+## Yang kurang tepat pada sebuah jawaban; melanjutkan "… : "
+
+email-form = alamat email bentuknya seperti <code>nama@contoh.com</code>
+email-space = ada spasi di dalamnya
+email-local = bagian sebelum @ kurang tepat
+email-domain = bagian setelah @ kurang tepat
+email-length = terlalu panjang untuk alamat email
+text-empty = isinya kosong
+text-long = terlalu panjang; paling banyak { $most } karakter
+text-character = ada karakter yang tidak bisa ditampilkan
 link-scan =
     <b>Pindai ini dengan WhatsApp</b>
     Di ponsel: Setelan → Perangkat tertaut → Tautkan perangkat. Kalau gambar ini kedaluwarsa, gambar baru muncul sendiri.
@@ -306,6 +318,10 @@ order-refused = { $why ->
     [configured] Admin itu tercantum di konfigurasi (access.admins): pengelola harus menghapusnya di sana.
    *[blocked] Orang itu sedang diblokir. Buka dulu blokirnya.
 }
+
+## Profil
+
+profile-withdrawn = Profil yang Anda terbitkan sudah diturunkan oleh pengelola bot ini. Tidak ada lagi yang bisa menemukannya; data Anda di sini tetap utuh.
 
 ## Yang dikesampingkan
 
