@@ -9,7 +9,7 @@ use crate::lifecycle::Lifecycle;
 use crate::limits::{Backoff, Budget, BudgetConfig};
 use crate::session::{FileStore, MemoryStore, SessionStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
-use crate::store::{Claims, DbThreads, Directory, Members, RawKey, Spool, Vaults};
+use crate::store::{Claims, DbThreads, Directory, Members, Profiles, RawKey, Spool, Vaults};
 use crate::telegram::{Api, ApiConfig, ApiError, PollConfig, Poller, Reader, Sender, dispatcher, listener};
 use crate::users::{Settings, Shared, UserDataStore};
 use crate::whatsapp::web::{WebConfig, WebProvider};
@@ -50,6 +50,7 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     let (spool, claims, directory) = (shared.spool.clone(), shared.claims.clone(), shared.directory.clone());
     let members = shared.members.clone();
     members.load().await.context("read who may use the bot")?;
+    let profiles = shared.profiles.clone();
     let users = UserDataStore::new(Arc::new(shared));
     watch(lifecycle, &stop);
     users.resume().await.context("find what was under way")?;
@@ -77,6 +78,7 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     }
     spool.close().await.context("close the spool")?;
     claims.close().await.context("close the claims")?;
+    profiles.close().await.context("close the published profiles")?;
     directory.close().await.context("close the directory")?;
     members.close().await.context("close the members")?;
     anyhow::ensure!(ended, "stop in time");
@@ -137,6 +139,7 @@ fn shared(
         vaults: Vaults::new(threads.clone(), master, data),
         spool: Spool::new(threads.clone(), &file("spool.db"), raw("spool.db"), bot_id(config)?),
         claims: Claims::new(threads.clone(), &file("claims.db"), raw("claims.db"), store_key.seal_key("claims")),
+        profiles: Profiles::new(threads.clone(), &file("profiles.db"), raw("profiles.db")),
         directory: Directory::new(threads.clone(), &file("directory.db"), raw("directory.db")),
         provider: Arc::new(WebProvider::new(web)?),
         telegram: Arc::new(Sender::new(api.clone())),
@@ -181,6 +184,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
             qr_per_hour: usize::try_from(config.whatsapp.qr_per_hour)?,
             session_ttl: config.session.ttl,
             idle_close: config.store.idle_close,
+            country: config.registration.country,
         },
         send_timeout: config.whatsapp.send_timeout,
         close_timeout: config.whatsapp.close_timeout,

@@ -21,7 +21,8 @@ Look at the session files: what the daemon is doing for whom; clean up after it
 
 A session file (sessions/user_<telegram id>.json) tells who was last seen when, which step of a conversation waits for an answer, \
 and in which state the person's numbers are. It is a copy for restarts and for you: no secret, no phone number and nothing that \
-anybody typed is in it, and removing it loses nothing. Files are up to a second behind the daemon.
+anybody typed is in it, and removing it loses nothing. A registration that somebody may take up again within a day has a file too \
+(sessions/reg_<digest>.json), sealed under that person's key. Files are up to a second behind the daemon.
 
 All of these work without a daemon and while one runs.";
 
@@ -59,7 +60,7 @@ fn look(dir: &Path) -> anyhow::Result<Look> {
 fn list_json(look: &Look, now: Timestamp) -> String {
     let sessions: Vec<Value> = look.sessions.iter().map(|found| as_json(found, now)).collect();
     let damaged: Vec<Value> =
-        look.damaged.iter().map(|(user, why)| json!({ "telegram_id": user, "code": why.code() })).collect();
+        look.damaged.iter().map(|(key, why)| json!({ "file": file::file_name(*key), "code": why.code() })).collect();
     line(&json!({ "sessions": sessions, "damaged": damaged }))
 }
 
@@ -73,11 +74,12 @@ fn list(config: &Config, look: &Look, now: Timestamp) -> String {
     } else {
         text.push_str(&table(&look.sessions, now));
     }
-    for (user, why) in &look.damaged {
-        let code = why.code();
-        text.push_str(&format!(
-            "The file of {user} is damaged: {why} ({code}); the daemon's next start sets it aside.\n"
-        ));
+    if !look.registrations.is_empty() {
+        text.push_str(&format!("Registrations that can be taken up again (sealed): {}\n", look.registrations.len()));
+    }
+    for (key, why) in &look.damaged {
+        let (name, code) = (file::file_name(*key), why.code());
+        text.push_str(&format!("{name} is damaged: {why} ({code}); the daemon's next start sets it aside.\n"));
     }
     text
 }
@@ -137,7 +139,8 @@ fn show(dir: &Path, user: TelegramId, now: Timestamp, json: bool) -> anyhow::Res
 
 fn stats(look: &Look, now: Timestamp, json: bool) -> String {
     let live: Vec<_> = look.sessions.iter().filter(|found| found.expires_at > now).collect();
-    let expired = look.sessions.len() - live.len();
+    let registrations = look.registrations.iter().filter(|found| found.expires_at > now).count();
+    let expired = look.sessions.len() - live.len() + look.registrations.len() - registrations;
     let (mut waiting, mut states) = (BTreeMap::<String, u64>::new(), BTreeMap::<&str, u64>::new());
     for found in &live {
         if let Some(step) = waits_for(&found.session) {
@@ -150,11 +153,12 @@ fn stats(look: &Look, now: Timestamp, json: bool) -> String {
     let (damaged, aside, leftovers) = (look.damaged.len(), look.aside.len(), look.leftovers.len());
     if json {
         return line(&json!({
-            "live": { "user": live.len() }, "expired": expired, "waiting": waiting, "numbers": states,
+            "live": { "user": live.len(), "registration": registrations }, "expired": expired, "waiting": waiting, "numbers": states,
             "damaged": damaged, "set_aside": aside, "leftovers": leftovers, "others": look.others,
         }));
     }
     let mut rows = vec![("sessions", format!("{} live, {expired} expired", live.len()))];
+    rows.push(("registrations", format!("{registrations} live, sealed")));
     rows.extend(waiting.iter().map(|(step, count)| ("waits for", format!("{step}: {count}"))));
     rows.extend(states.iter().map(|(state, count)| ("numbers", format!("{state}: {count}"))));
     rows.extend([("damaged", damaged.to_string()), ("set aside", aside.to_string())]);
@@ -172,7 +176,7 @@ fn cleanup(dir: &Path, now: Timestamp, json: bool) -> anyhow::Result<String> {
 }
 
 fn lines(rows: &[(&str, String)]) -> String {
-    rows.iter().map(|(name, value)| format!("{name:<11}  {value}\n")).collect()
+    rows.iter().map(|(name, value)| format!("{name:<13}  {value}\n")).collect()
 }
 
 fn line(value: &Value) -> String {

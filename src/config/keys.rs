@@ -78,6 +78,7 @@ keys! {
     "access.allow" => access.allow, "Telegram ids that may use it";
     "access.owner" => access.owner, "the operator's Telegram id";
     "access.admins" => access.admins, "Telegram ids that let others in and block them";
+    "registration.country" => registration.country, "country of numbers typed without +";
     "data.dir" => data.dir, "folder of the vaults";
     "sessions.enabled" => sessions.enabled, "keep sessions in files, for restarts and operators";
     "sessions.dir" => sessions.dir, "folder of the session files";

@@ -16,7 +16,8 @@ mod value;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{AccessMode, AccessRules, TelegramId};
+use crate::domain::{AccessMode, AccessRules, Country, TelegramId};
+
 pub use error::{ConfigError, Place, Problem};
 pub use keys::reference;
 pub use load::{Sources, TOKEN_CREDENTIAL};
@@ -30,6 +31,8 @@ pub struct Config {
     pub telegram: Telegram,
     /// Who may use it.
     pub access: Access,
+    /// How people register.
+    pub registration: Registration,
     /// The vaults.
     pub data: Data,
     /// The session files.
@@ -94,6 +97,13 @@ impl Access {
             allow: people(&self.allow),
         }
     }
+}
+
+/// `[registration]`
+#[derive(Debug, Clone, Default)]
+pub struct Registration {
+    /// Whose telephone numbers people type without a calling code.
+    pub country: Country,
 }
 
 /// `[data]`

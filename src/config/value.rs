@@ -8,7 +8,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::secret::Secret;
-use crate::domain::AccessMode;
+use crate::domain::{AccessMode, Country};
 
 /// A type that a key can have.
 pub(super) trait Field: Sized {
@@ -142,6 +142,16 @@ impl Field for Duration {
     fn show(&self) -> Option<String> {
         let millis = u64::try_from(self.as_millis()).ok()?;
         quoted(&show_unit(millis, &DURATION_UNITS, "ms"))
+    }
+}
+
+impl Field for Country {
+    const EXPECTS: &'static str = "a country's two letters such as \"ID\" or \"SG\"";
+    fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
+    fn show(&self) -> Option<String> {
+        quoted(self.code())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! To everybody else these commands do not exist. A step only says what is ordered; whether it may be is asked again when
 //! it is carried out, and `told` says what came of it.
-use super::{Env, Step, button};
+use super::{Changes, Env, button};
 use crate::domain::{
     Action, Button, Choice, Invite, InviteState, Order, Outcome, Phrase, Refusal, Role, TelegramId, Terms, TermsError,
     Timestamp, invite,
@@ -17,24 +17,26 @@ const NAMED: usize = 5;
 const OFFERS: [(u32, u32); 4] = [(1, 1), (1, 7), (10, 7), (50, 30)];
 
 /// A command of theirs. `None`: it is none, or not this person's.
-pub fn command(name: &str, rest: &str, env: &Env) -> Option<Step> {
+pub fn command(name: &str, rest: &str, env: &Env) -> Option<Changes> {
     if env.role < Role::Admin {
         return None;
     }
     let step = match name {
-        "invite" if rest.is_empty() => Step::default().ask(t!("invite-ask"), offers()),
+        "invite" if rest.is_empty() => Changes::default().ask(t!("invite-ask"), offers()),
         "invite" => match Terms::parse(rest) {
-            Ok(terms) => Step::default().order(Order::Invite(terms)),
-            Err(problem) => Step::default().say(t!("invite-bad", why = Choice(why(problem)), most = invite::MOST_USES)),
+            Ok(terms) => Changes::default().order(Order::Invite(terms)),
+            Err(problem) => {
+                Changes::default().say(t!("invite-bad", why = Choice(why(problem)), most = invite::MOST_USES))
+            }
         },
-        "invites" => Step::default().order(Order::Invites),
+        "invites" => Changes::default().order(Order::Invites),
         "block" => about(rest, Order::Block, t!("block-usage")),
         "unblock" => about(rest, Order::Unblock, t!("unblock-usage")),
-        "admins" => Step::default().order(Order::Admins),
+        "admins" => Changes::default().order(Order::Admins),
         "admin" => match rest.split_once(char::is_whitespace) {
             Some(("add", id)) => about(id, Order::AddAdmin, t!("admin-usage")),
             Some(("remove", id)) => about(id, Order::RemoveAdmin, t!("admin-usage")),
-            _ => Step::default().say(t!("admin-usage")),
+            _ => Changes::default().say(t!("admin-usage")),
         },
         _ => return None,
     };
@@ -50,11 +52,11 @@ fn why(problem: TermsError) -> &'static str {
 }
 
 /// An order about the person with this id.
-fn about(id: &str, order: impl FnOnce(TelegramId) -> Order, usage: Phrase) -> Step {
+fn about(id: &str, order: impl FnOnce(TelegramId) -> Order, usage: Phrase) -> Changes {
     match id.trim().parse().map(TelegramId) {
         // Telegram's ids fit 52 bits; what does not fit a column cannot be anybody.
-        Ok(user) if user.is_person() && i64::try_from(user.0).is_ok() => Step::default().order(order(user)),
-        _ => Step::default().say(usage),
+        Ok(user) if user.is_person() && i64::try_from(user.0).is_ok() => Changes::default().order(order(user)),
+        _ => Changes::default().say(usage),
     }
 }
 
@@ -67,21 +69,21 @@ fn offers() -> Vec<Vec<Button>> {
 }
 
 /// Makes a code as a button offered.
-pub fn make(uses: u32, days: u32, env: &Env) -> Step {
+pub fn make(uses: u32, days: u32, env: &Env) -> Changes {
     let terms = Terms { uses, expires_in: Some(Duration::from_hours(24) * days), note: None };
     match terms.checked() {
-        Ok(terms) if env.role >= Role::Admin => Step::default().order(Order::Invite(terms)),
-        _ => Step::default().say(refusal(Refusal::Role)),
+        Ok(terms) if env.role >= Role::Admin => Changes::default().order(Order::Invite(terms)),
+        _ => Changes::default().say(refusal(Refusal::Role)),
     }
 }
 
 /// Takes a code back.
-pub fn revoke(id: i64) -> Step {
-    Step::default().order(Order::Revoke(id))
+pub fn revoke(id: i64) -> Changes {
+    Changes::default().order(Order::Revoke(id))
 }
 
 /// What came of an order.
-pub fn told(order: &Order, outcome: &Outcome, now: Timestamp) -> Step {
+pub fn told(order: &Order, outcome: &Outcome, now: Timestamp) -> Changes {
     let about = order.about().map(|user| user.to_string()).unwrap_or_default();
     let text = match (order, outcome) {
         (_, Outcome::Refused(why)) => refusal(*why),
@@ -102,9 +104,9 @@ pub fn told(order: &Order, outcome: &Outcome, now: Timestamp) -> Step {
         (Order::RemoveAdmin(_), Outcome::Done) => t!("admin-removed", id = about),
         (Order::Revoke(id), Outcome::Done) => t!("invite-revoked", id = id.to_string()),
         // These have outcomes of their own.
-        (Order::Invite(_) | Order::Invites | Order::Admins, Outcome::Done) => return Step::default(),
+        (Order::Invite(_) | Order::Invites | Order::Admins, Outcome::Done) => return Changes::default(),
     };
-    Step::default().say(text)
+    Changes::default().say(text)
 }
 
 fn refusal(why: Refusal) -> Phrase {
@@ -122,16 +124,16 @@ fn refusal(why: Refusal) -> Phrase {
     )
 }
 
-fn list(invites: &[Invite], now: Timestamp) -> Step {
+fn list(invites: &[Invite], now: Timestamp) -> Changes {
     if invites.is_empty() {
-        return Step::default().say(t!("invites-none"));
+        return Changes::default().say(t!("invites-none"));
     }
     let open = invites.iter().filter(|invite| invite.state(now) == InviteState::Open);
     let revoke = |invite: &Invite| button(t!("button-revoke", id = invite.id.to_string()), Action::Revoke(invite.id));
     let buttons: Vec<Button> = open.map(revoke).collect();
     let keyboard = buttons.chunks(2).map(<[Button]>::to_vec).collect();
     let lines = Phrase::lines(invites.iter().map(|invite| line(invite, now)));
-    Step::default().ask(t!("invites", invites = lines), keyboard)
+    Changes::default().ask(t!("invites", invites = lines), keyboard)
 }
 
 fn line(invite: &Invite, now: Timestamp) -> Phrase {

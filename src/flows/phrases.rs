@@ -1,8 +1,9 @@
 //! Phrases that several flows say: about numbers, messages and what became of them. What only one flow says stands there.
+use crate::domain::email::EmailError;
+use crate::domain::name::{ABOUT, NAME, NameError};
 use crate::domain::phone::PhoneError;
 use crate::domain::{
-    Account, AccountState, Choice, Conversation, InboundMessage, Language, LoginMethod, Phrase, Reason, RichText,
-    Timestamp,
+    Account, AccountState, Choice, InboundMessage, Language, LoginMethod, Phrase, Reason, RichText, Timestamp,
 };
 use crate::store::sends::SendState;
 use crate::t;
@@ -25,6 +26,35 @@ pub fn phone_problem(problem: PhoneError) -> Phrase {
         PhoneError::Character => t!("phone-character"),
         PhoneError::Length => t!("phone-length"),
         PhoneError::CountryCode => t!("phone-country"),
+        PhoneError::National => t!("phone-national"),
+    }
+}
+
+/// Why a text is not an address for mail.
+pub fn email_problem(problem: EmailError) -> Phrase {
+    match problem {
+        EmailError::Form => t!("email-form"),
+        EmailError::Space => t!("email-space"),
+        EmailError::Local => t!("email-local"),
+        EmailError::Domain => t!("email-domain"),
+        EmailError::Length => t!("email-length"),
+    }
+}
+
+/// Why a text is no name.
+pub fn name_problem(problem: NameError) -> Phrase {
+    match problem {
+        NameError::Empty => t!("text-empty"),
+        NameError::Long => t!("text-long", most = NAME),
+        NameError::Character => t!("text-character"),
+    }
+}
+
+/// Why a text cannot be what somebody says of themselves.
+pub fn about_problem(problem: NameError) -> Phrase {
+    match problem {
+        NameError::Long => t!("text-long", most = ABOUT),
+        other => name_problem(other),
     }
 }
 
@@ -133,15 +163,6 @@ pub fn erased(unlinked: usize, unconfirmed: usize, files: usize, claims: usize) 
     match unconfirmed {
         0 => receipt,
         n => receipt.and(Phrase::verbatim("\n\n")).and(t!("erased-unconfirmed", n = n)),
-    }
-}
-
-/// The conversation on screen, and how long it stays.
-pub fn awake_conversation(conversation: Conversation, ttl: Duration) -> Phrase {
-    match conversation {
-        Conversation::Idle => t!("awake-idle", span = span(ttl)),
-        Conversation::LinkNumber => t!("awake-link", span = span(ttl)),
-        Conversation::EraseConfirm => t!("awake-erase", span = span(ttl)),
     }
 }
 

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use super::registration::SealedSession;
 use super::*;
 use crate::domain::{AccountId, AccountState, Clock, TelegramId, Timestamp};
+use crate::store::seal::SealKey;
 
 mod model;
 
@@ -51,6 +53,50 @@ pub(in crate::session) fn key(user: u64) -> SessionKey {
     SessionKey::User(TelegramId(user))
 }
 
+/// What a part of the contract is played with: sessions of one kind, by a number each, with a number in them.
+#[derive(Clone, Copy)]
+pub(in crate::session) struct Cast {
+    pub kind: SessionKind,
+    pub key: fn(u64) -> SessionKey,
+    pub payload: fn(u64, i64) -> Payload,
+    pub mark: fn(&Record) -> i64,
+    pub large: fn(u64, usize) -> Result<Payload>,
+}
+
+pub(in crate::session) const CASTS: [Cast; 2] = [
+    Cast { kind: SessionKind::User, key, payload, mark, large },
+    Cast {
+        kind: SessionKind::Registration,
+        key: registration_key,
+        payload: registration,
+        mark: registration_mark,
+        large: large_registration,
+    },
+];
+
+/// Digests in the order of their numbers.
+pub(in crate::session) fn registration_key(n: u64) -> SessionKey {
+    let mut digest = [0; 32];
+    digest[..8].copy_from_slice(&n.to_be_bytes());
+    SessionKey::Registration(Digest(digest))
+}
+
+/// What engines see of a sealed session; here its last bytes tell it from others.
+pub(in crate::session) fn registration(n: u64, mark: i64) -> Payload {
+    let mut sealed = vec![1; SealKey::OVERHEAD];
+    sealed.extend(mark.to_be_bytes());
+    Payload::of(&SealedSession::new(&registration_key(n), &sealed)).unwrap()
+}
+
+pub(in crate::session) fn registration_mark(record: &Record) -> i64 {
+    let bytes = record.payload.read::<SealedSession>().unwrap().bytes().unwrap();
+    i64::from_be_bytes(bytes[bytes.len() - 8..].try_into().unwrap())
+}
+
+fn large_registration(n: u64, bytes: usize) -> Result<Payload> {
+    Payload::of(&SealedSession::new(&registration_key(n), &vec![1; (bytes - 150) / 4 * 3]))
+}
+
 /// A session of this person that holds a number, to tell it from others.
 pub(in crate::session) fn payload(user: u64, mark: i64) -> Payload {
     let mut session = UserSession::new(TelegramId(user), Timestamp(START));
@@ -64,107 +110,120 @@ fn mark(record: &Record) -> i64 {
 
 /// Runs everything, each part on a store of its own.
 pub(in crate::session) async fn suite<F: Future<Output = Bed>>(make: impl Fn() -> F) {
-    what_was_put_is_there(make().await).await;
-    a_put_happens_only_on_what_was_expected(make().await).await;
-    versions_rise_whatever_happens_in_between(make().await).await;
-    only_the_named_version_is_removed(make().await).await;
-    a_session_ends_at_its_moment_and_not_before(make().await).await;
-    renewing_moves_the_end_and_nothing_else(make().await).await;
-    pages_follow_the_order_of_keys(make().await).await;
-    what_stays_is_listed_once_while_the_rest_changes(make().await).await;
-    what_does_not_fit_is_refused(make().await).await;
-    any_person_has_a_key(make().await).await;
-    of_many_who_expect_the_same_one_succeeds(make().await).await;
-    counting_together_loses_nothing(make().await).await;
-    what_is_closed_stays_closed(make().await).await;
+    for cast in CASTS {
+        play_with(cast, &make).await;
+    }
+    kinds_do_not_meet(make().await).await;
 }
 
-async fn what_was_put_is_there(bed: Bed) {
+async fn play_with<F: Future<Output = Bed>>(cast: Cast, make: &impl Fn() -> F) {
+    what_was_put_is_there(cast, make().await).await;
+    a_put_happens_only_on_what_was_expected(cast, make().await).await;
+    versions_rise_whatever_happens_in_between(cast, make().await).await;
+    only_the_named_version_is_removed(cast, make().await).await;
+    a_session_ends_at_its_moment_and_not_before(cast, make().await).await;
+    renewing_moves_the_end_and_nothing_else(cast, make().await).await;
+    pages_follow_the_order_of_keys(cast, make().await).await;
+    what_stays_is_listed_once_while_the_rest_changes(cast, make().await).await;
+    what_does_not_fit_is_refused(cast, make().await).await;
+    any_person_has_a_key(cast, make().await).await;
+    of_many_who_expect_the_same_one_succeeds(cast, make().await).await;
+    counting_together_loses_nothing(cast, make().await).await;
+    what_is_closed_stays_closed(cast, make().await).await;
+}
+
+async fn what_was_put_is_there(cast: Cast, bed: Bed) {
     let store = bed.store;
-    assert_eq!(store.get(&key(7)).await.unwrap(), None);
-    let version = store.put(&key(7), payload(7, 1), TTL, Expected::Any).await.unwrap();
-    let record = store.get(&key(7)).await.unwrap().unwrap();
+    assert_eq!(store.get(&(cast.key)(7)).await.unwrap(), None);
+    let version = store.put(&(cast.key)(7), (cast.payload)(7, 1), TTL, Expected::Any).await.unwrap();
+    let record = store.get(&(cast.key)(7)).await.unwrap().unwrap();
     let expires_at = Timestamp(START).after(TTL);
-    assert_eq!(record, Record { key: key(7), payload: payload(7, 1), version, expires_at });
-    store.put(&key(8), payload(8, 2), TTL, Expected::Any).await.unwrap();
-    assert_eq!(store.get(&key(7)).await.unwrap(), Some(record));
-    store.settled(&key(7)).await.unwrap();
+    assert_eq!(record, Record { key: (cast.key)(7), payload: (cast.payload)(7, 1), version, expires_at });
+    store.put(&(cast.key)(8), (cast.payload)(8, 2), TTL, Expected::Any).await.unwrap();
+    assert_eq!(store.get(&(cast.key)(7)).await.unwrap(), Some(record));
+    store.settled(&(cast.key)(7)).await.unwrap();
     let stats = store.stats().await.unwrap();
-    assert_eq!((stats.live.get(&SessionKind::User), stats.expired, stats.trouble), (Some(&2), 0, None));
-    assert!(store.remove(&key(7), None).await.unwrap());
-    assert!(!store.remove(&key(7), None).await.unwrap());
-    assert_eq!(store.get(&key(7)).await.unwrap(), None);
+    assert_eq!((stats.live.get(&cast.kind), stats.expired, stats.trouble), (Some(&2), 0, None));
+    assert!(store.remove(&(cast.key)(7), None).await.unwrap());
+    assert!(!store.remove(&(cast.key)(7), None).await.unwrap());
+    assert_eq!(store.get(&(cast.key)(7)).await.unwrap(), None);
 }
 
 fn conflict<T: std::fmt::Debug>(result: Result<T>, expected: Option<Version>) {
     assert!(matches!(&result, Err(SessionError::Conflict { found }) if *found == expected), "{result:?}");
 }
 
-async fn a_put_happens_only_on_what_was_expected(bed: Bed) {
+async fn a_put_happens_only_on_what_was_expected(cast: Cast, bed: Bed) {
     let store = bed.store;
-    conflict(store.put(&key(7), payload(7, 1), TTL, Expected::At(Version(1))).await, None);
-    let first = store.put(&key(7), payload(7, 1), TTL, Expected::Absent).await.unwrap();
-    conflict(store.put(&key(7), payload(7, 2), TTL, Expected::Absent).await, Some(first));
-    conflict(store.put(&key(7), payload(7, 2), TTL, Expected::At(Version(first.0 + 1))).await, Some(first));
-    let second = store.put(&key(7), payload(7, 2), TTL, Expected::At(first)).await.unwrap();
-    conflict(store.put(&key(7), payload(7, 3), TTL, Expected::At(first)).await, Some(second));
-    assert_eq!(mark(&store.get(&key(7)).await.unwrap().unwrap()), 2);
-    store.put(&key(7), payload(7, 4), TTL, Expected::Any).await.unwrap();
-    conflict(store.put(&key(7), payload(7, 5), TTL, Expected::At(second)).await.map(|_| ()), {
-        store.get(&key(7)).await.unwrap().map(|record| record.version)
+    conflict(store.put(&(cast.key)(7), (cast.payload)(7, 1), TTL, Expected::At(Version(1))).await, None);
+    let first = store.put(&(cast.key)(7), (cast.payload)(7, 1), TTL, Expected::Absent).await.unwrap();
+    conflict(store.put(&(cast.key)(7), (cast.payload)(7, 2), TTL, Expected::Absent).await, Some(first));
+    conflict(
+        store.put(&(cast.key)(7), (cast.payload)(7, 2), TTL, Expected::At(Version(first.0 + 1))).await,
+        Some(first),
+    );
+    let second = store.put(&(cast.key)(7), (cast.payload)(7, 2), TTL, Expected::At(first)).await.unwrap();
+    conflict(store.put(&(cast.key)(7), (cast.payload)(7, 3), TTL, Expected::At(first)).await, Some(second));
+    assert_eq!((cast.mark)(&store.get(&(cast.key)(7)).await.unwrap().unwrap()), 2);
+    store.put(&(cast.key)(7), (cast.payload)(7, 4), TTL, Expected::Any).await.unwrap();
+    conflict(store.put(&(cast.key)(7), (cast.payload)(7, 5), TTL, Expected::At(second)).await.map(|_| ()), {
+        store.get(&(cast.key)(7)).await.unwrap().map(|record| record.version)
     });
 }
 
-async fn versions_rise_whatever_happens_in_between(bed: Bed) {
+async fn versions_rise_whatever_happens_in_between(cast: Cast, bed: Bed) {
     let store = bed.store;
     let mut last = Version(0);
     for round in 0..20_i64 {
-        let version = store.put(&key(7), payload(7, round), TTL, Expected::Any).await.unwrap();
+        let version = store.put(&(cast.key)(7), (cast.payload)(7, round), TTL, Expected::Any).await.unwrap();
         assert!(version > last, "{version} after {last}");
         last = version;
         match round % 3 {
-            0 => assert!(store.remove(&key(7), None).await.unwrap()),
+            0 => assert!(store.remove(&(cast.key)(7), None).await.unwrap()),
             1 => {
                 bed.hands.forward(TTL);
                 store.cleanup().await.unwrap();
             }
             _ => {}
         }
-        conflict(store.put(&key(7), payload(7, round), TTL, Expected::At(Version(0))).await, {
-            store.get(&key(7)).await.unwrap().map(|record| record.version)
+        conflict(store.put(&(cast.key)(7), (cast.payload)(7, round), TTL, Expected::At(Version(0))).await, {
+            store.get(&(cast.key)(7)).await.unwrap().map(|record| record.version)
         });
     }
 }
 
-async fn only_the_named_version_is_removed(bed: Bed) {
+async fn only_the_named_version_is_removed(cast: Cast, bed: Bed) {
     let store = bed.store;
-    let first = store.put(&key(7), payload(7, 1), TTL, Expected::Any).await.unwrap();
-    let second = store.put(&key(7), payload(7, 2), TTL, Expected::Any).await.unwrap();
-    conflict(store.remove(&key(7), Some(first)).await, Some(second));
-    assert!(store.get(&key(7)).await.unwrap().is_some());
-    assert!(store.remove(&key(7), Some(second)).await.unwrap());
-    assert!(!store.remove(&key(7), Some(second)).await.unwrap());
+    let first = store.put(&(cast.key)(7), (cast.payload)(7, 1), TTL, Expected::Any).await.unwrap();
+    let second = store.put(&(cast.key)(7), (cast.payload)(7, 2), TTL, Expected::Any).await.unwrap();
+    conflict(store.remove(&(cast.key)(7), Some(first)).await, Some(second));
+    assert!(store.get(&(cast.key)(7)).await.unwrap().is_some());
+    assert!(store.remove(&(cast.key)(7), Some(second)).await.unwrap());
+    assert!(!store.remove(&(cast.key)(7), Some(second)).await.unwrap());
 }
 
-async fn a_session_ends_at_its_moment_and_not_before(bed: Bed) {
+async fn a_session_ends_at_its_moment_and_not_before(cast: Cast, bed: Bed) {
     let (store, hands) = (bed.store, bed.hands);
-    let first = store.put(&key(7), payload(7, 1), TTL, Expected::Any).await.unwrap();
-    store.put(&key(8), payload(8, 1), 2 * TTL, Expected::Any).await.unwrap();
+    let first = store.put(&(cast.key)(7), (cast.payload)(7, 1), TTL, Expected::Any).await.unwrap();
+    store.put(&(cast.key)(8), (cast.payload)(8, 1), 2 * TTL, Expected::Any).await.unwrap();
     hands.forward(TTL - Duration::from_millis(1));
-    assert!(store.get(&key(7)).await.unwrap().is_some());
+    assert!(store.get(&(cast.key)(7)).await.unwrap().is_some());
     assert_eq!(store.cleanup().await.unwrap(), 0);
     hands.forward(Duration::from_millis(1));
-    assert_eq!(store.get(&key(7)).await.unwrap(), None);
+    assert_eq!(store.get(&(cast.key)(7)).await.unwrap(), None);
     let page = store.list(Query { limit: 9, ..Query::default() }).await.unwrap();
-    assert_eq!(page.records.iter().map(|r| r.key.clone()).collect::<Vec<_>>(), [key(8)]);
+    assert_eq!(page.records.iter().map(|r| r.key).collect::<Vec<_>>(), [(cast.key)(8)]);
     let stats = store.stats().await.unwrap();
-    assert_eq!(stats.live.get(&SessionKind::User), Some(&1));
-    assert!(!store.renew(&key(7), TTL).await.unwrap());
-    assert!(!store.remove(&key(7), Some(Version(first.0 + 9))).await.unwrap(), "what has ended cannot be in the way");
-    conflict(store.put(&key(7), payload(7, 2), TTL, Expected::At(first)).await, None);
-    store.put(&key(7), payload(7, 2), Duration::ZERO, Expected::Absent).await.unwrap();
-    assert_eq!(store.get(&key(7)).await.unwrap(), None);
-    store.put(&key(7), payload(7, 2), TTL, Expected::Absent).await.unwrap();
+    assert_eq!(stats.live.get(&cast.kind), Some(&1));
+    assert!(!store.renew(&(cast.key)(7), TTL).await.unwrap());
+    assert!(
+        !store.remove(&(cast.key)(7), Some(Version(first.0 + 9))).await.unwrap(),
+        "what has ended cannot be in the way"
+    );
+    conflict(store.put(&(cast.key)(7), (cast.payload)(7, 2), TTL, Expected::At(first)).await, None);
+    store.put(&(cast.key)(7), (cast.payload)(7, 2), Duration::ZERO, Expected::Absent).await.unwrap();
+    assert_eq!(store.get(&(cast.key)(7)).await.unwrap(), None);
+    store.put(&(cast.key)(7), (cast.payload)(7, 2), TTL, Expected::Absent).await.unwrap();
     hands.forward(2 * TTL);
     // An engine that lets sessions go by itself has nothing left to clean up.
     let waited = store.stats().await.unwrap().expired;
@@ -173,19 +232,19 @@ async fn a_session_ends_at_its_moment_and_not_before(bed: Bed) {
     assert_eq!(store.cleanup().await.unwrap(), 0);
 }
 
-async fn renewing_moves_the_end_and_nothing_else(bed: Bed) {
+async fn renewing_moves_the_end_and_nothing_else(cast: Cast, bed: Bed) {
     let (store, hands) = (bed.store, bed.hands);
-    assert!(!store.renew(&key(7), TTL).await.unwrap());
-    store.put(&key(7), payload(7, 1), TTL, Expected::Any).await.unwrap();
-    let before = store.get(&key(7)).await.unwrap().unwrap();
+    assert!(!store.renew(&(cast.key)(7), TTL).await.unwrap());
+    store.put(&(cast.key)(7), (cast.payload)(7, 1), TTL, Expected::Any).await.unwrap();
+    let before = store.get(&(cast.key)(7)).await.unwrap().unwrap();
     hands.forward(TTL / 2);
-    assert!(store.renew(&key(7), TTL).await.unwrap());
+    assert!(store.renew(&(cast.key)(7), TTL).await.unwrap());
     let expires_at = before.expires_at.after(TTL / 2);
-    assert_eq!(store.get(&key(7)).await.unwrap(), Some(Record { expires_at, ..before }));
+    assert_eq!(store.get(&(cast.key)(7)).await.unwrap(), Some(Record { expires_at, ..before }));
     hands.forward(TTL / 2);
-    assert!(store.get(&key(7)).await.unwrap().is_some());
-    assert!(store.renew(&key(7), Duration::ZERO).await.unwrap());
-    assert_eq!(store.get(&key(7)).await.unwrap(), None);
+    assert!(store.get(&(cast.key)(7)).await.unwrap().is_some());
+    assert!(store.renew(&(cast.key)(7), Duration::ZERO).await.unwrap());
+    assert_eq!(store.get(&(cast.key)(7)).await.unwrap(), None);
 }
 
 async fn pages(store: &dyn SessionStore, prefix: &str, limit: usize) -> Vec<SessionKey> {
@@ -201,29 +260,53 @@ async fn pages(store: &dyn SessionStore, prefix: &str, limit: usize) -> Vec<Sess
     }
 }
 
-async fn pages_follow_the_order_of_keys(bed: Bed) {
+async fn pages_follow_the_order_of_keys(cast: Cast, bed: Bed) {
     let store = bed.store;
     assert!(pages(&*store, "", 3).await.is_empty());
     let users: BTreeSet<u64> = (0..40).map(|n| n * n * 7).collect();
     for &user in users.iter().rev() {
-        store.put(&key(user), payload(user, 1), TTL, Expected::Any).await.unwrap();
+        store.put(&(cast.key)(user), (cast.payload)(user, 1), TTL, Expected::Any).await.unwrap();
     }
-    let all: Vec<_> = users.iter().map(|&user| key(user)).collect();
+    let all: Vec<_> = users.iter().map(|&user| (cast.key)(user)).collect();
     for limit in [0, 1, 3, 39, 40, 41, usize::MAX] {
         assert_eq!(pages(&*store, "", limit).await, all, "{limit}");
-        assert_eq!(pages(&*store, SessionKind::User.prefix(), limit).await, all, "{limit}");
+        assert_eq!(pages(&*store, cast.kind.prefix(), limit).await, all, "{limit}");
     }
-    let some: Vec<_> = all.iter().filter(|key| key.to_string().starts_with("user:2")).cloned().collect();
-    assert!(some.len() > 3);
-    assert_eq!(pages(&*store, "user:2", 2).await, some);
+    let text = all[5].to_string();
+    for end in cast.kind.prefix().len()..=text.len() {
+        let prefix = &text[..end];
+        let some: Vec<_> = all.iter().filter(|key| key.to_string().starts_with(prefix)).copied().collect();
+        assert_eq!(pages(&*store, prefix, 2).await, some);
+    }
     assert!(pages(&*store, "wa:", 2).await.is_empty());
-    assert!(pages(&*store, "User:", 2).await.is_empty());
+    assert!(pages(&*store, &cast.kind.prefix().to_uppercase(), 2).await.is_empty());
 }
 
-async fn what_stays_is_listed_once_while_the_rest_changes(bed: Bed) {
+async fn kinds_do_not_meet(bed: Bed) {
+    let store = bed.store;
+    for cast in CASTS {
+        for n in 0..5 {
+            store.put(&(cast.key)(n), (cast.payload)(n, 1), TTL, Expected::Absent).await.unwrap();
+        }
+    }
+    let all: Vec<_> = CASTS.iter().flat_map(|cast| (0..5).map(cast.key)).collect();
+    assert_eq!(pages(&*store, "", 3).await, all);
+    assert_eq!(store.stats().await.unwrap().live, CASTS.iter().map(|cast| (cast.kind, 5)).collect());
+    for (one, other) in [(CASTS[0], CASTS[1]), (CASTS[1], CASTS[0])] {
+        assert_eq!(pages(&*store, one.kind.prefix(), 3).await, (0..5).map(one.key).collect::<Vec<_>>());
+        let refused = store.put(&(one.key)(1), (other.payload)(1, 1), TTL, Expected::Any).await.unwrap_err();
+        assert_eq!(refused.code(), "session-shape");
+    }
+    for n in 0..5 {
+        assert!(store.remove(&(CASTS[0].key)(n), None).await.unwrap());
+        assert!(store.get(&(CASTS[1].key)(n)).await.unwrap().is_some());
+    }
+}
+
+async fn what_stays_is_listed_once_while_the_rest_changes(cast: Cast, bed: Bed) {
     let store = bed.store;
     for user in 0..60 {
-        store.put(&key(user), payload(user, 1), TTL, Expected::Any).await.unwrap();
+        store.put(&(cast.key)(user), (cast.payload)(user, 1), TTL, Expected::Any).await.unwrap();
     }
     let (mut found, mut after, mut step) = (Vec::new(), None, 0);
     loop {
@@ -235,14 +318,17 @@ async fn what_stays_is_listed_once_while_the_rest_changes(bed: Bed) {
         }
         // Even ones stay; odd ones go, the cursor's own among them, and others come, before and behind it.
         for odd in (1..60).step_by(2).skip(step).take(4) {
-            store.remove(&key(odd), None).await.unwrap();
+            store.remove(&(cast.key)(odd), None).await.unwrap();
         }
-        store.put(&key(step as u64 + 100), payload(step as u64 + 100, 1), TTL, Expected::Any).await.unwrap();
-        store.put(&key(10), payload(10, step as i64), TTL, Expected::Any).await.unwrap();
+        store
+            .put(&(cast.key)(step as u64 + 100), (cast.payload)(step as u64 + 100, 1), TTL, Expected::Any)
+            .await
+            .unwrap();
+        store.put(&(cast.key)(10), (cast.payload)(10, step as i64), TTL, Expected::Any).await.unwrap();
         step += 4;
     }
     for even in (0..60).step_by(2) {
-        assert_eq!(found.iter().filter(|found| **found == key(even)).count(), 1, "{even}");
+        assert_eq!(found.iter().filter(|found| **found == (cast.key)(even)).count(), 1, "{even}");
     }
     assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), found.len(), "nobody comes twice");
 }
@@ -255,75 +341,79 @@ fn large(user: u64, bytes: usize) -> Result<Payload> {
     Payload::of(&session)
 }
 
-async fn what_does_not_fit_is_refused(bed: Bed) {
+async fn what_does_not_fit_is_refused(cast: Cast, bed: Bed) {
     let store = bed.store;
-    let most = large(7, MAX_PAYLOAD).unwrap();
-    store.put(&key(7), most.clone(), TTL, Expected::Any).await.unwrap();
-    store.settled(&key(7)).await.unwrap();
-    assert_eq!(store.get(&key(7)).await.unwrap().unwrap().payload, most);
-    assert!(matches!(large(7, 2 * MAX_PAYLOAD), Err(SessionError::TooLarge { .. })));
-    for wrong in [payload(8, 1), Payload::of(&serde_json::json!({"hello": 1})).unwrap()] {
-        let refused = store.put(&key(7), wrong, TTL, Expected::Any).await.unwrap_err();
+    let most = (cast.large)(7, MAX_PAYLOAD).unwrap();
+    store.put(&(cast.key)(7), most.clone(), TTL, Expected::Any).await.unwrap();
+    store.settled(&(cast.key)(7)).await.unwrap();
+    assert_eq!(store.get(&(cast.key)(7)).await.unwrap().unwrap().payload, most);
+    assert!(matches!((cast.large)(7, 2 * MAX_PAYLOAD), Err(SessionError::TooLarge { .. })));
+    for wrong in [(cast.payload)(8, 1), Payload::of(&serde_json::json!({"hello": 1})).unwrap()] {
+        let refused = store.put(&(cast.key)(7), wrong, TTL, Expected::Any).await.unwrap_err();
         assert_eq!(refused.code(), "session-shape");
     }
     assert!(matches!(Payload::of(&[1, 2]), Err(SessionError::Shape)));
-    assert_eq!(store.get(&key(7)).await.unwrap().unwrap().payload, most);
+    assert_eq!(store.get(&(cast.key)(7)).await.unwrap().unwrap().payload, most);
 }
 
-async fn any_person_has_a_key(bed: Bed) {
+async fn any_person_has_a_key(cast: Cast, bed: Bed) {
     let store = bed.store;
     let users = [0, 1, 9, 10, u64::from(u32::MAX), i64::MAX as u64, u64::MAX - 1, u64::MAX];
     for user in users {
-        store.put(&key(user), payload(user, 3), TTL, Expected::Absent).await.unwrap();
-        store.settled(&key(user)).await.unwrap();
+        store.put(&(cast.key)(user), (cast.payload)(user, 3), TTL, Expected::Absent).await.unwrap();
+        store.settled(&(cast.key)(user)).await.unwrap();
     }
-    assert_eq!(pages(&*store, "", 3).await, users.map(key));
+    assert_eq!(pages(&*store, "", 3).await, users.map(cast.key));
     for user in users {
-        assert_eq!(store.get(&key(user)).await.unwrap().unwrap().payload, payload(user, 3));
-        assert!(store.remove(&key(user), None).await.unwrap());
+        assert_eq!(store.get(&(cast.key)(user)).await.unwrap().unwrap().payload, (cast.payload)(user, 3));
+        assert!(store.remove(&(cast.key)(user), None).await.unwrap());
     }
     assert!(pages(&*store, "", 3).await.is_empty());
 }
 
-async fn of_many_who_expect_the_same_one_succeeds(bed: Bed) {
+async fn of_many_who_expect_the_same_one_succeeds(cast: Cast, bed: Bed) {
     let store = bed.store;
     for round in 0..30_u64 {
         let expected = match round % 2 {
             0 => Expected::Absent,
-            _ => Expected::At(store.put(&key(round), payload(round, 0), TTL, Expected::Any).await.unwrap()),
+            _ => {
+                Expected::At(store.put(&(cast.key)(round), (cast.payload)(round, 0), TTL, Expected::Any).await.unwrap())
+            }
         };
         let putting = (1..9).map(|n| {
             let store = Arc::clone(&store);
-            tokio::spawn(async move { store.put(&key(round), payload(round, n), TTL, expected).await.map(|v| (n, v)) })
+            tokio::spawn(async move {
+                store.put(&(cast.key)(round), (cast.payload)(round, n), TTL, expected).await.map(|v| (n, v))
+            })
         });
         let done = futures_util::future::join_all(putting).await;
         let won: Vec<_> = done.into_iter().filter_map(|done| done.unwrap().ok()).collect();
         assert_eq!(won.len(), 1);
-        let record = store.get(&key(round)).await.unwrap().unwrap();
-        assert_eq!((mark(&record), record.version), won[0]);
+        let record = store.get(&(cast.key)(round)).await.unwrap().unwrap();
+        assert_eq!(((cast.mark)(&record), record.version), won[0]);
         let removing = (0..8).map(|_| {
             let store = Arc::clone(&store);
             let at = Some(record.version);
-            tokio::spawn(async move { store.remove(&key(round), at).await.unwrap() })
+            tokio::spawn(async move { store.remove(&(cast.key)(round), at).await.unwrap() })
         });
         let removed = futures_util::future::join_all(removing).await.into_iter().filter(|done| *done.as_ref().unwrap());
         assert_eq!(removed.count(), 1);
     }
 }
 
-async fn counting_together_loses_nothing(bed: Bed) {
+async fn counting_together_loses_nothing(cast: Cast, bed: Bed) {
     const WORKERS: i64 = 8;
     const EACH: i64 = 100;
     let store = bed.store;
-    store.put(&key(7), payload(7, 0), TTL, Expected::Any).await.unwrap();
+    store.put(&(cast.key)(7), (cast.payload)(7, 0), TTL, Expected::Any).await.unwrap();
     let workers = (0..WORKERS).map(|_| {
         let store = Arc::clone(&store);
         tokio::spawn(async move {
             let mut versions = Vec::new();
             while versions.len() < EACH as usize {
-                let seen = store.get(&key(7)).await.unwrap().unwrap();
-                let next = payload(7, mark(&seen) + 1);
-                match store.put(&key(7), next, TTL, Expected::At(seen.version)).await {
+                let seen = store.get(&(cast.key)(7)).await.unwrap().unwrap();
+                let next = (cast.payload)(7, (cast.mark)(&seen) + 1);
+                match store.put(&(cast.key)(7), next, TTL, Expected::At(seen.version)).await {
                     Ok(version) => versions.push(version),
                     Err(SessionError::Conflict { found }) => assert_ne!(found, Some(seen.version)),
                     Err(e) => panic!("{e}"),
@@ -336,23 +426,23 @@ async fn counting_together_loses_nothing(bed: Bed) {
     let given: Vec<Version> =
         futures_util::future::join_all(workers).await.into_iter().flat_map(|done| done.unwrap()).collect();
     assert_eq!(given.iter().collect::<BTreeSet<_>>().len(), given.len(), "no version is given twice");
-    assert_eq!(mark(&store.get(&key(7)).await.unwrap().unwrap()), WORKERS * EACH);
+    assert_eq!((cast.mark)(&store.get(&(cast.key)(7)).await.unwrap().unwrap()), WORKERS * EACH);
 }
 
-async fn what_is_closed_stays_closed(bed: Bed) {
+async fn what_is_closed_stays_closed(cast: Cast, bed: Bed) {
     let store = bed.store;
-    store.put(&key(7), payload(7, 1), TTL, Expected::Any).await.unwrap();
+    store.put(&(cast.key)(7), (cast.payload)(7, 1), TTL, Expected::Any).await.unwrap();
     store.close().await.unwrap();
     store.close().await.unwrap();
     let codes = [
-        store.get(&key(7)).await.unwrap_err().code(),
-        store.put(&key(7), payload(7, 1), TTL, Expected::Any).await.unwrap_err().code(),
-        store.remove(&key(7), None).await.unwrap_err().code(),
-        store.renew(&key(7), TTL).await.unwrap_err().code(),
+        store.get(&(cast.key)(7)).await.unwrap_err().code(),
+        store.put(&(cast.key)(7), (cast.payload)(7, 1), TTL, Expected::Any).await.unwrap_err().code(),
+        store.remove(&(cast.key)(7), None).await.unwrap_err().code(),
+        store.renew(&(cast.key)(7), TTL).await.unwrap_err().code(),
         store.list(Query::default()).await.unwrap_err().code(),
         store.stats().await.unwrap_err().code(),
         store.cleanup().await.unwrap_err().code(),
-        store.settled(&key(7)).await.unwrap_err().code(),
+        store.settled(&(cast.key)(7)).await.unwrap_err().code(),
     ];
     assert_eq!(codes, ["session-closed"; 8]);
 }

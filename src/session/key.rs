@@ -15,26 +15,61 @@ use crate::domain::TelegramId;
 pub enum SessionKind {
     /// What the daemon was doing for a person.
     User,
+    /// A registration that can be taken up again.
+    Registration,
 }
 
 impl SessionKind {
     /// Every kind.
-    pub const ALL: &[SessionKind] = &[SessionKind::User];
+    pub const ALL: &[SessionKind] = &[SessionKind::User, SessionKind::Registration];
 
     /// What every key of this kind begins with.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::User => "user:",
+            Self::Registration => "reg:",
         }
     }
 }
 
+/// What stands in a key for what must not be read there: 32 bytes that only the holder of a secret can make.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// From 64 small hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        if text.len() != 64 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
+        }
+        Some(Digest(bytes))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(…)")
+    }
+}
+
 /// The key of one session. Its text (`user:7`) is stable: engines outside this process store it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum SessionKey {
     /// A person's, by the id that Telegram authenticated.
     User(TelegramId),
+    /// A registration's, by a digest over its owner and the number that it is for. Nobody else can make that one.
+    Registration(Digest),
 }
 
 impl SessionKey {
@@ -42,12 +77,26 @@ impl SessionKey {
     pub fn kind(&self) -> SessionKind {
         match self {
             Self::User(_) => SessionKind::User,
+            Self::Registration(_) => SessionKind::Registration,
+        }
+    }
+
+    /// Whose it is, where that can be seen.
+    pub fn user(&self) -> Option<TelegramId> {
+        match self {
+            Self::User(user) => Some(*user),
+            Self::Registration(_) => None,
         }
     }
 
     /// From its text, and no other spelling of it.
     pub fn parse(text: &str) -> Option<Self> {
-        let key = Self::User(TelegramId(text.strip_prefix(SessionKind::User.prefix())?.parse().ok()?));
+        let of = |kind: SessionKind| text.strip_prefix(kind.prefix());
+        let key = if let Some(id) = of(SessionKind::User) {
+            Self::User(TelegramId(id.parse().ok()?))
+        } else {
+            Self::Registration(Digest::parse(of(SessionKind::Registration)?)?)
+        };
         (key.to_string() == text).then_some(key)
     }
 }
@@ -60,8 +109,10 @@ impl From<TelegramId> for SessionKey {
 
 impl fmt::Display for SessionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind().prefix())?;
         match self {
-            Self::User(user) => write!(f, "{}{user}", SessionKind::User.prefix()),
+            Self::User(user) => user.fmt(f),
+            Self::Registration(digest) => digest.fmt(f),
         }
     }
 }
@@ -82,8 +133,28 @@ mod tests {
             let key = SessionKey::User(TelegramId(id));
             assert_eq!(SessionKey::parse(&key.to_string()), Some(key));
         }
-        for wrong in ["", "user:", "user:07", "user:+7", "user:-7", "user: 7", "user:18446744073709551616", "wa:7", "7"]
-        {
+        let registration = SessionKey::Registration(Digest([0xa7; 32]));
+        assert_eq!(registration.to_string(), format!("reg:{}", "a7".repeat(32)));
+        assert_eq!(SessionKey::parse(&registration.to_string()), Some(registration));
+        let (upper, long) = (format!("reg:{}", "A7".repeat(32)), format!("reg:{}", "a7".repeat(33)));
+        let accented = format!("reg:{}", "é".repeat(32));
+        for wrong in [
+            "",
+            "user:",
+            "user:07",
+            "user:+7",
+            "user:-7",
+            "user: 7",
+            "user:18446744073709551616",
+            "wa:7",
+            "7",
+            "reg:",
+            "reg:7",
+            "reg:+6281234567890",
+            &upper,
+            &long,
+            &accented,
+        ] {
             assert_eq!(SessionKey::parse(wrong), None, "{wrong}");
         }
     }

@@ -40,7 +40,7 @@ struct Slot {
 
 impl Slot {
     fn record(&self, key: &SessionKey) -> Record {
-        Record { key: key.clone(), payload: self.payload.clone(), version: self.version, expires_at: self.expires_at }
+        Record { key: *key, payload: self.payload.clone(), version: self.version, expires_at: self.expires_at }
     }
 }
 
@@ -114,7 +114,7 @@ impl MemoryStore {
         }
         state.last += 1;
         let version = Version(state.last);
-        state.sessions.insert(key.clone(), Slot { payload, version, expires_at: now.after(ttl) });
+        state.sessions.insert(*key, Slot { payload, version, expires_at: now.after(ttl) });
         Ok(version)
     }
 
@@ -151,7 +151,7 @@ impl MemoryStore {
             now < slot.expires_at && (query.prefix.is_empty() || key.to_string().starts_with(query.prefix))
         });
         let records: Vec<_> = found.by_ref().take(limit).map(|(key, slot)| slot.record(key)).collect();
-        let next = found.next().and(records.last()).map(|record| record.key.clone());
+        let next = found.next().and(records.last()).map(|record| record.key);
         Ok(Page { records, next })
     }
 

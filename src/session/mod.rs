@@ -3,7 +3,8 @@
 //!
 //! Owns sessions: small, expiring projections of what the vaults hold, in engines of one contract ([`SessionStore`]): in memory,
 //! and in memory with a file each. A session can be lost or stale at any time and nothing else is: where it differs from the
-//! vault, the vault wins. It must not hold a secret or anything that somebody typed, and must not know who reads it.
+//! vault, the vault wins. It must not hold in clear a secret or anything that somebody
+//! typed, and must not know who reads it.
 
 #[cfg(test)]
 mod contract;
@@ -12,13 +13,15 @@ pub mod file;
 pub mod key;
 pub mod memory;
 pub mod payload;
+pub mod registration;
 pub mod store;
 pub mod user;
 
 pub use error::{Result, SessionError};
 pub use file::{FileStore, Loaded};
-pub use key::{SessionKey, SessionKind};
+pub use key::{Digest, SessionKey, SessionKind};
 pub use memory::MemoryStore;
 pub use payload::{MAX_PAYLOAD, Payload};
+pub use registration::Registrations;
 pub use store::{Expected, Page, Query, Record, SessionStore, Stats, Version};
 pub use user::{NumberState, ShownMessage, UserRecord, UserSession, UserSessions, Word};

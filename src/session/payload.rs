@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::{Result, SessionError};
 use super::key::SessionKey;
+use super::registration::SealedSession;
 use super::user::UserSession;
 
 /// The largest payload, in bytes. A person with 50 numbers needs about 3 KiB.
@@ -56,6 +57,10 @@ impl Payload {
             SessionKey::User(user) => {
                 let session: UserSession = self.read()?;
                 if session.telegram_id == *user && session.is_current() { Ok(()) } else { Err(SessionError::Shape) }
+            }
+            SessionKey::Registration(_) => {
+                let session: SealedSession = self.read()?;
+                if session.fits(key) { Ok(()) } else { Err(SessionError::Shape) }
             }
         }
     }

@@ -15,9 +15,11 @@
 use super::error::Result;
 use super::handle::Tx;
 use super::seal::SealKey;
-use super::{accounts, flags, messages, says, sends, tokens};
-use crate::domain::effect::Origin;
-use crate::domain::{Account, AccountId, Action, ChatId, Conversation, Input, MessageId, Timestamp};
+use super::{accounts, flags, messages, profile, says, sends, shows, tokens};
+use crate::domain::effect::{Origin, Slot};
+use crate::domain::{
+    Account, AccountId, Action, ChatId, Conversation, Input, MessageId, Profile, Registration, Timestamp,
+};
 use crate::words::Locale;
 use std::time::Duration;
 
@@ -30,12 +32,15 @@ pub struct UserContext {
     accounts: Vec<Account>,
     conversation: Conversation,
     waits_since: Option<Timestamp>,
+    screen: Option<MessageId>,
     blocked: bool,
     locale: Locale,
     qr_shown: Vec<Timestamp>,
     reply: Option<(Origin, String)>,
     pressed: Option<Action>,
     send: Option<sends::Send>,
+    profile: Option<Profile>,
+    registration: Option<Registration>,
 }
 
 /// Reads the context of a step; without an input, of one that the person did not ask for.
@@ -51,14 +56,17 @@ pub(in crate::store) fn load(
     let mut context = UserContext {
         chat,
         accounts: accounts::list(tx)?,
+        waits_since: changed_at.filter(|_| conversation.open.is_some()),
+        screen: shows::message(tx, &Slot::question(conversation.run))?,
         conversation,
-        waits_since: changed_at.filter(|_| conversation != Conversation::Idle),
         blocked: flags::blocked(tx)?,
         locale: flags::locale(tx)?,
         qr_shown: accounts::qr_since(tx, Timestamp(now.0 - window))?,
         reply: None,
         pressed: None,
         send: None,
+        profile: profile::get(tx)?,
+        registration: profile::registration(tx, now)?,
     };
     match input {
         Some(Input::Text { reply_to: Some(message), .. }) => {
@@ -96,16 +104,20 @@ impl UserContext {
         self.accounts.iter().find(|a| a.id == id)
     }
     /// Where their conversation stands.
-    pub fn conversation(&self) -> Conversation {
-        self.conversation
+    pub fn conversation(&self) -> &Conversation {
+        &self.conversation
     }
     /// Since when the conversation waits for an answer: when the person last did something. `None` when it does not.
     pub fn waits_since(&self) -> Option<Timestamp> {
         self.waits_since
     }
-    /// The conversation's question does not count any more.
-    pub fn drop_question(&mut self) {
-        self.conversation = Conversation::Idle;
+    /// The message that shows the question.
+    pub fn screen(&self) -> Option<MessageId> {
+        self.screen
+    }
+    /// The conversation stands here from now on, for the rest of the step.
+    pub fn moved(&mut self, conversation: Conversation) {
+        self.conversation = conversation;
         self.waits_since = None;
     }
     /// Whether they have blocked the bot.
@@ -127,6 +139,14 @@ impl UserContext {
     /// What the pressed button asks for; `None` when it is not a button of this person's.
     pub fn pressed(&self) -> Option<Action> {
         self.pressed
+    }
+    /// What they have told of themselves, once they have registered.
+    pub fn profile(&self) -> Option<&Profile> {
+        self.profile.as_ref()
+    }
+    /// The registration that they began within the last 24 hours and have not finished.
+    pub fn registration(&self) -> Option<&Registration> {
+        self.registration.as_ref()
     }
     /// The message to WhatsApp that the pressed button is about.
     pub fn send(&self) -> Option<&sends::Send> {

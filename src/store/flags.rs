@@ -1,6 +1,7 @@
 //! Small facts about the user: where the conversation stands, whether the bot is blocked, how they want things told.
 use super::error::Result;
 use super::handle::Tx;
+use super::profile::zone_named;
 use super::rows::{from_json, json};
 use crate::domain::{Conversation, Language, Timestamp, UpdateId};
 use crate::words::Locale;
@@ -21,9 +22,9 @@ pub fn conversation(db: &Connection) -> Result<(Conversation, Option<Timestamp>)
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
-pub fn set_conversation(tx: &Tx<'_>, conversation: Conversation, now: Timestamp) -> Result<()> {
+pub fn set_conversation(tx: &Tx<'_>, conversation: &Conversation, now: Timestamp) -> Result<()> {
     tx.prepare_cached("INSERT OR REPLACE INTO conversation VALUES (1, ?1, ?2)")?
-        .execute(params![json(&conversation)?, now.0])?;
+        .execute(params![json(conversation)?, now.0])?;
     Ok(())
 }
 
@@ -57,16 +58,19 @@ pub fn set_blocked(tx: &Tx<'_>, blocked: bool) -> Result<()> {
     Ok(())
 }
 
-/// How the person wants things told: in the language that they chose, else in Telegram's.
+/// How the person wants things told: in the language that they chose, else in Telegram's; in
+/// the time zone of their profile.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn locale(db: &Connection) -> Result<Locale> {
     let mut query = db.prepare_cached(
-        "SELECT value FROM flags WHERE name IN ('language', 'telegram_language') ORDER BY name LIMIT 1",
+        "SELECT (SELECT value FROM flags WHERE name IN ('language', 'telegram_language') ORDER BY name LIMIT 1),
+                (SELECT zone FROM profile WHERE one = 1)",
     )?;
-    let code: Option<String> = query.query_row([], |r| r.get(0)).optional()?;
-    Ok(code.and_then(|code| Language::from_code(&code)).unwrap_or_default().into())
+    let (code, zone): (Option<String>, Option<String>) = query.query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    let language = code.and_then(|code| Language::from_code(&code)).unwrap_or_default();
+    Ok(zone.map_or(language.into(), |zone| Locale { language, zone: zone_named(&zone) }))
 }
 
 /// The person chooses a language.

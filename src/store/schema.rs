@@ -2,23 +2,13 @@
 use super::migrate::Migration;
 
 /// Every change of the tables, in order. An applied one is never edited.
-pub const USER: &[Migration] = &[FIRST, ORDERS];
+pub const USER: &[Migration] = &[
+    Migration { version: 1, name: "first tables", sql: FIRST },
+    Migration { version: 2, name: "orders", sql: ORDERS },
+    Migration { version: 3, name: "profile", sql: PROFILE },
+];
 
-const ORDERS: Migration = Migration {
-    version: 2,
-    name: "orders",
-    sql: "
--- What an owner or admin has ordered, until it is carried out and its outcome told. The seed makes what has to be new.
-CREATE TABLE orders (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, n INTEGER NOT NULL, what TEXT NOT NULL,
-  seed BLOB NOT NULL, UNIQUE (source, n));
-",
-};
-
-const FIRST: Migration = Migration {
-    version: 1,
-    name: "first tables",
-    sql: "
+const FIRST: &str = "
 -- Updates that this vault has taken, so that one that comes again meets its key.
 CREATE TABLE inbox (
   bot INTEGER NOT NULL, update_id INTEGER NOT NULL,
@@ -72,5 +62,26 @@ CREATE TABLE origins (chat INTEGER NOT NULL, message INTEGER NOT NULL, account I
   PRIMARY KEY (chat, message)) WITHOUT ROWID;
 
 CREATE TABLE flags (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-",
-};
+";
+
+const ORDERS: &str = "
+-- What an owner or admin has ordered, until it is carried out and its outcome told. The seed makes what has to be new.
+CREATE TABLE orders (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, n INTEGER NOT NULL, what TEXT NOT NULL,
+  seed BLOB NOT NULL, UNIQUE (source, n));
+";
+
+const PROFILE: &str = "
+-- What the person has told of themselves; `card` is what they have published of it, as others see it. `edition` rises with
+-- each publishing and withdrawing, `shared` is the last that others are known to find so.
+CREATE TABLE profile (
+  one INTEGER PRIMARY KEY CHECK (one = 1), phone TEXT NOT NULL, name TEXT NOT NULL, email TEXT, zone TEXT NOT NULL,
+  about TEXT, registered_at INTEGER NOT NULL,
+  card TEXT, edition INTEGER NOT NULL DEFAULT 0, shared INTEGER NOT NULL DEFAULT 0);
+
+-- Others' published profiles that this person, who may, wants taken away and that still are there.
+CREATE TABLE withdrawals (card INTEGER PRIMARY KEY);
+
+-- The registration that can be taken up again, and the name of its session outside.
+CREATE TABLE registration (one INTEGER PRIMARY KEY CHECK (one = 1), record TEXT, outside TEXT);
+";

@@ -227,6 +227,11 @@ impl Vault {
         self.0.user
     }
 
+    /// The key under which what is kept of this person in sessions is sealed.
+    pub fn session_key(&self) -> SealKey {
+        self.0.key.seal_key("sessions")
+    }
+
     /// The handle of `user.db`.
     pub fn db(&self) -> &Handle {
         &self.0.db

@@ -1,13 +1,13 @@
 //! From what a step wants to rows: the second half of a step's transaction.
-use crate::domain::effect::Origin;
+use crate::domain::effect::{Origin, Placing, Slot};
 use crate::domain::text::MESSAGE_UNITS;
 use crate::domain::{
-    AccountId, Body, Button, Class, Conversation, Effect, LoginMethod, MessageId, Outgoing, Phrase, RichText, Shown,
+    AccountId, Body, Button, Class, Effect, LoginMethod, MessageId, Outgoing, Phrase, Place, RichText, Shown,
 };
-use crate::flows::{Step, chat, phrases};
+use crate::flows::{Changes, chat, phrases};
 use crate::session::NumberState;
 use crate::store::sends::{NewSend, SendState};
-use crate::store::{Person, Result, Tx, accounts, flags, orders, says, sends, shows, tokens};
+use crate::store::{Person, Result, Tx, accounts, flags, orders, profile, says, sends, shows, tokens};
 use crate::words::{Locale, plain, render};
 
 /// What has to happen once the transaction is committed.
@@ -27,10 +27,12 @@ pub struct Applied {
     pub blocked: Option<bool>,
     /// Something was ordered.
     pub orders: bool,
+    /// What lies outside for others, or for another start, is not as the vault has it.
+    pub share: bool,
     /// Everything is to be erased.
     pub erase: bool,
-    /// Where the conversation stands, when it moved.
-    pub conversation: Option<Conversation>,
+    /// What the conversation waits for, when it moved.
+    pub conversation: Option<Option<Place>>,
     /// The numbers, when one of them changed.
     pub numbers: Option<Vec<NumberState>>,
 }
@@ -44,9 +46,10 @@ impl Applied {
         self.send |= other.send;
         self.care |= other.care;
         self.orders |= other.orders;
+        self.share |= other.share;
         self.erase |= other.erase;
         self.blocked = other.blocked.or(self.blocked);
-        self.conversation = other.conversation.or(self.conversation);
+        self.conversation = other.conversation.or(self.conversation.take());
         self.numbers = other.numbers.or(self.numbers.take());
     }
 }
@@ -84,10 +87,11 @@ impl<'a> Applier<'a> {
     ///
     /// # Errors
     /// [`StoreError`](crate::store::StoreError); then the transaction must not be committed.
-    pub fn apply(&mut self, step: Step) -> Result<Applied> {
-        let mut applied = Applied { blocked: step.blocked, conversation: step.conversation, ..Applied::default() };
+    pub fn apply(&mut self, step: Changes) -> Result<Applied> {
+        let mut applied = Applied { blocked: step.blocked, ..Applied::default() };
         if let Some(conversation) = step.conversation {
-            flags::set_conversation(self.tx, conversation, self.person.now())?;
+            flags::set_conversation(self.tx, &conversation, self.person.now())?;
+            applied.conversation = Some(conversation.place());
         }
         if let Some(blocked) = step.blocked {
             flags::set_blocked(self.tx, blocked)?;
@@ -121,6 +125,17 @@ impl<'a> Applier<'a> {
                 shows::put(self.tx, &slot, &out, expires_at, self.person.now())?;
                 applied.talk = true;
             }
+            Effect::Ask { run, text, keyboard, placing } => {
+                let slot = Slot::question(run);
+                shows::forget_questions(self.tx, &slot)?;
+                let mut out = self.outgoing(self.body(Shown::Text(text)), &keyboard, None);
+                out.replaces = match placing {
+                    Placing::Below => shows::take_message(self.tx, &slot)?,
+                    Placing::InPlace => shows::replaced(self.tx, &slot)?,
+                };
+                shows::put(self.tx, &slot, &out, None, self.person.now())?;
+                applied.talk = true;
+            }
             Effect::AnswerPress { callback, text, alert } => {
                 let text = text.map(|text| plain(&text, self.locale));
                 applied.presses.push((callback, text, alert));
@@ -151,6 +166,24 @@ impl<'a> Applier<'a> {
                 *n += 1;
                 applied.orders = true;
             }
+            Effect::SaveProfile(details) => {
+                profile::save(self.tx, &details, self.person.now())?;
+                self.locale = flags::locale(self.tx)?;
+            }
+            Effect::Publish(shows) => applied.share |= profile::publish(self.tx, shows)?,
+            Effect::Unpublish => applied.share |= profile::unpublish(self.tx)?,
+            Effect::WithdrawProfile(card) => {
+                profile::withdraw(self.tx, card)?;
+                applied.share = true;
+            }
+            Effect::KeepRegistration { phone, step, session_data } => {
+                profile::keep(self.tx, phone, step, session_data, self.person.now())?;
+                applied.share = true;
+            }
+            Effect::EndRegistration => {
+                profile::end_registration(self.tx)?;
+                applied.share = true;
+            }
             Effect::StartLink(method) => self.start_link(&method, applied)?,
             Effect::CancelLink(_) | Effect::Reconnect(_) | Effect::Logout(_) => applied.care = true,
             // Noted by the worker, which knows the update that asked for it.
@@ -171,7 +204,7 @@ impl<'a> Applier<'a> {
         if *method == LoginMethod::Qr {
             accounts::qr_shown(self.tx, self.person.now())?;
         } else {
-            let slot = crate::domain::effect::Slot::linking(account);
+            let slot = Slot::linking(account);
             let out = self.outgoing(self.body(Shown::Text(phrases::link_started(method))), &[], None);
             shows::put(self.tx, &slot, &out, None, self.person.now())?;
             applied.talk = true;
@@ -218,6 +251,7 @@ impl<'a> Applier<'a> {
             keyboard: keyboard.iter().map(|row| row.iter().map(sign).collect()).collect(),
             reply_to,
             silent: false,
+            replaces: None,
             language: self.locale.language,
         }
     }

@@ -58,6 +58,8 @@ pub struct UserEntry {
     pub(super) news: NewsQueue,
     /// The person's own clients.
     pub(super) slots: Slots,
+    /// Held by whoever brings what lies outside the vault to what it says.
+    pub(super) outside: tokio::sync::Mutex<()>,
     /// Whether the person has blocked the bot.
     pub(super) blocked: AtomicBool,
     /// Whether orders may wait in the vault; at the beginning nobody knows.
@@ -91,6 +93,7 @@ impl UserEntry {
             care: Notify::new(),
             news: NewsQueue::default(),
             slots: Slots::default(),
+            outside: tokio::sync::Mutex::default(),
             blocked: AtomicBool::new(false),
             orders: AtomicBool::new(true),
             left_links: OnceLock::new(),

@@ -4,6 +4,7 @@
 //! directory does, which needs no key. Until the receipt is given the person has no entry but this one, so that no new
 //! world begins in the folder that is being removed; what they send waits in the spool.
 use super::entry::UserEntry;
+use super::outside;
 use super::port::TelegramError;
 use super::store::{Shared, UserDataStore};
 use crate::domain::{Body, Class, Outgoing, Phrase, Reason, TelegramId, UpdateId};
@@ -39,6 +40,8 @@ pub(super) async fn begin(entry: &Arc<UserEntry>, users: &UserDataStore, until: 
         }
     };
     entry.stop.cancel();
+    // Whatever of theirs is just going out is out before it is looked for; and nothing follows.
+    let _nothing_goes_out = entry.outside.lock().await;
     entry.leave_screen().await;
     while let Err(e) = commit(entry, until, &receipt).await {
         error!(user.id = entry.id().0, error.code = e.code(), "cannot note that a user is being erased");
@@ -54,6 +57,7 @@ pub(super) async fn begin(entry: &Arc<UserEntry>, users: &UserDataStore, until: 
 /// From the note in the directory on, a start needs neither the vault nor its key to go on; so what the vault alone knows,
 /// up to which update the old world reached, is done before.
 async fn commit(entry: &UserEntry, until: UpdateId, receipt: &Receipt) -> Result<(), VaultError> {
+    outside::forget(entry, entry.vault().await?).await?;
     entry.shared.spool.forget(entry.id(), Some(until)).await?;
     entry.shared.directory.note_erasure(entry.id(), receipt.clone()).await?;
     Ok(entry.vault().await?.db().fence().await?)
@@ -220,6 +224,7 @@ async fn remove(shared: &Shared, user: TelegramId, receipt: &mut Receipt) -> any
     let others = crate::session::file::erase(&shared.sessions_dir, user)?;
     receipt.files += others.max(usize::from(written));
     receipt.claims += shared.claims.release_all(user).await?;
+    shared.profiles.forget(user).await?;
     shared.directory.note_erasure(user, receipt.clone()).await?;
     Ok(())
 }
@@ -254,6 +259,7 @@ async fn give(shared: &Shared, user: TelegramId, receipt: &Receipt) -> bool {
         keyboard: Vec::new(),
         reply_to: None,
         silent: false,
+        replaces: None,
         language: receipt.language,
     };
     shared.budget.acquire(user, chat, Class::Answer).await;

@@ -14,6 +14,7 @@ mod handover;
 mod life;
 mod looks;
 mod news;
+mod outside;
 pub mod port;
 mod resume;
 mod screen;

@@ -8,7 +8,7 @@ use crate::domain::TelegramId;
 use crate::flows::Rules;
 use crate::limits::Budget;
 use crate::session::UserSessions;
-use crate::store::{Claims, Directory, Members, Receipt, Spool, Vaults};
+use crate::store::{Claims, Directory, Members, Profiles, Receipt, Spool, Vaults};
 use crate::whatsapp::Provider;
 use crate::words::Locale;
 use dashmap::DashMap;
@@ -52,6 +52,8 @@ pub struct Shared {
     pub spool: Spool,
     /// Who has linked which number.
     pub claims: Claims,
+    /// What people let others find of themselves.
+    pub profiles: Profiles,
     /// What is known without a vault.
     pub directory: Directory,
     /// WhatsApp.

@@ -9,11 +9,11 @@ use super::erase;
 use super::port::Heard;
 use super::screen::Found;
 use super::store::UserDataStore;
-use crate::domain::{AccountId, AccountState, Body, Class, Conversation, Outgoing, Phrase, Timestamp, UpdateId};
-use crate::flows::{self, Env, Step, chat};
+use crate::domain::{AccountId, AccountState, Body, Class, Outgoing, Phrase, Timestamp, UpdateId};
+use crate::flows::{self, Changes, Env, chat};
 use crate::limits::Backoff;
 use crate::store::sends::SendState;
-use crate::store::{Spooled, StoreError, Vault, VaultError, accounts, flags, inbox, says, sends};
+use crate::store::{Spooled, StoreError, Vault, VaultError, accounts, flags, inbox, profile, says, sends};
 use crate::t;
 use crate::words::render;
 use std::sync::Arc;
@@ -112,6 +112,7 @@ async fn tell_now(entry: &UserEntry, phrase: &Phrase) {
         keyboard: Vec::new(),
         reply_to: None,
         silent: false,
+        replaces: None,
         language: locale.language,
     };
     entry.shared.budget.acquire(entry.id(), chat, Class::Answer).await;
@@ -169,7 +170,7 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
 }
 
 /// What follows a commit. `true`: everything of this person is to be erased.
-async fn after(entry: &UserEntry, mut applied: Applied) -> bool {
+async fn after(entry: &Arc<UserEntry>, mut applied: Applied) -> bool {
     entry.moved(&mut applied).await;
     if let Some(blocked) = applied.blocked {
         entry.set_blocked(blocked);
@@ -189,6 +190,9 @@ async fn after(entry: &UserEntry, mut applied: Applied) -> bool {
     if applied.send {
         entry.slots.sends_wait();
     }
+    if applied.share {
+        entry.share_soon();
+    }
     for (callback, text, alert) in applied.presses {
         let telegram = Arc::clone(&entry.shared.telegram);
         // At once or never: nobody waits for it and nothing depends on it.
@@ -207,6 +211,7 @@ fn env(entry: &UserEntry, now: Timestamp) -> Env {
         message_id: fresh_message_id(),
         rules: entry.shared.settings.rules.clone(),
         awake: entry.awake(),
+        flows: flows::FLOWS,
         role: entry.shared.members.role(entry.id()),
     }
 }
@@ -244,7 +249,7 @@ async fn input(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Result<A
                         let dead = inbox::failed(tx, bot, row.update, &row.payload, now)?;
                         if dead {
                             let source = format!("dead{bot}:{}", row.update);
-                            Applier::new(tx, person, source)?.apply(Step::default().say(t!("dead-letter")))?;
+                            Applier::new(tx, person, source)?.apply(Changes::default().say(t!("dead-letter")))?;
                         }
                         Ok(dead)
                     })
@@ -311,13 +316,19 @@ async fn recover(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError
             let mut applier = Applier::new(tx, person, String::new())?;
             let mut applied = Applied::default();
             for send in sends::recover(tx)? {
-                applied.join(applier.apply(Step::default().effect(chat::outcome(&send, SendState::Unknown, None)))?);
+                applied.join(applier.apply(Changes::default().effect(chat::outcome(
+                    &send,
+                    SendState::Unknown,
+                    None,
+                )))?);
             }
             let window = i64::try_from(crate::store::context::QR_WINDOW.as_millis()).unwrap_or(0);
             accounts::forget_qr(tx, Timestamp(now.0 - window))?;
             applied.blocked = Some(flags::blocked(tx)?);
+            // A published profile is compared with what others find of it; one that never was costs nothing.
+            applied.share = profile::is_outside(tx)?;
             let (conversation, moved_at) = flags::conversation(tx)?;
-            let found = Found { conversation, moved_at, numbers: super::apply::numbers(tx)? };
+            let found = Found { place: conversation.place(), moved_at, numbers: super::apply::numbers(tx)? };
             Ok((repeated, left_links, found, applied))
         })
         .await?;
@@ -333,11 +344,12 @@ async fn recover(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError
 
 /// The session has gone idle: a question that waits is put aside with a note, and the session ends.
 async fn park(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
-    if entry.screen.question().0 != Conversation::Idle {
+    if entry.screen.waits() {
         let now = Timestamp::now();
+        let env = env(entry, now);
         let applied = vault
             .step(now, move |tx, person| {
-                let step = flows::park::question(&mut person.unasked()?);
+                let step = flows::engine::set_aside(&person.unasked()?, &env);
                 Applier::new(tx, person, format!("park:{}", now.0))?.apply(step)
             })
             .await?;

@@ -1,12 +1,14 @@
 //! The daemon in the test's own process, with parts of one's choice: what `app.rs` puts together, without the edge.
-use sekat::domain::{AccessRules, ClientEvent, Clock, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId};
+use sekat::domain::{
+    AccessRules, ClientEvent, Clock, Country, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId,
+};
 use sekat::flows::Rules;
 use sekat::limits::{Budget, BudgetConfig};
 use sekat::session::{MemoryStore, UserSessions};
 use sekat::sim::telegram::client::SimUser;
 use sekat::sim::telegram::{RateLimits, SimConfig, TelegramSim};
 use sekat::store::keys::{KeySource, MasterKey, StoreKey};
-use sekat::store::{Claims, DbThreads, Directory, Members, RawKey, Spool, Vaults};
+use sekat::store::{Claims, DbThreads, Directory, Members, Profiles, RawKey, Spool, Vaults};
 use sekat::telegram::{Api, ApiConfig, PollConfig, Poller, Sender, dispatcher, listener};
 use sekat::users::port::ReadUpdate;
 use sekat::users::{Settings, Shared, UserDataStore};
@@ -58,6 +60,7 @@ impl Daemon {
             vaults: Vaults::new(threads.clone(), master, folder),
             spool: spool.clone(),
             claims: Claims::new(threads.clone(), &file("claims.db"), raw("claims.db"), store.seal_key("claims")),
+            profiles: Profiles::new(threads.clone(), &file("profiles.db"), raw("profiles.db")),
             directory: Directory::new(threads.clone(), &file("directory.db"), raw("directory.db")),
             provider,
             telegram: Arc::new(Sender::new(api.clone())),
@@ -77,7 +80,13 @@ impl Daemon {
                 idle_close: Duration::from_secs(60),
                 session_ttl: TTL,
                 sweep: Duration::from_secs(60),
-                rules: Rules { max_numbers: 3, qr_per_hour: 5, session_ttl: TTL, idle_close: Duration::from_secs(60) },
+                rules: Rules {
+                    max_numbers: 3,
+                    qr_per_hour: 5,
+                    session_ttl: TTL,
+                    idle_close: Duration::from_secs(60),
+                    country: Country::default(),
+                },
                 send_timeout: SEND,
                 close_timeout: SEND,
                 shutdown_timeout: SEND,

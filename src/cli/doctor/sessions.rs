@@ -21,7 +21,7 @@ pub(super) fn examine(config: &Config, findings: &mut Findings) {
     summary(config, &look, findings);
     let shown = dir.display();
     if !look.damaged.is_empty() {
-        let names = named(look.damaged.iter().map(|(user, why)| format!("user_{user}.json ({})", why.code())));
+        let names = named(look.damaged.iter().map(|(key, why)| format!("{} ({})", file::file_name(*key), why.code())));
         let advice = "the daemon's next start sets them aside and goes on; nothing is lost, the vaults hold the truth";
         findings.warn("session files", format!("{} damaged: {names}", look.damaged.len()), advice);
     }
@@ -35,6 +35,9 @@ pub(super) fn examine(config: &Config, findings: &mut Findings) {
 
 fn summary(config: &Config, look: &Look, findings: &mut Findings) {
     let mut what = format!("sessions: {}", look.sessions.len());
+    if !look.registrations.is_empty() {
+        what.push_str(&format!("; registrations: {}", look.registrations.len()));
+    }
     if !look.leftovers.is_empty() {
         // Beside a running daemon they are being written; otherwise the next start removes them.
         what.push_str(&format!("; unfinished: {}", look.leftovers.len()));
@@ -44,7 +47,7 @@ fn summary(config: &Config, look: &Look, findings: &mut Findings) {
     }
     if config.sessions.enabled {
         findings.ok("session files", what);
-    } else if look.sessions.is_empty() {
+    } else if look.sessions.is_empty() && look.registrations.is_empty() {
         findings.ok("session files", "switched off (sessions.enabled)");
     } else {
         let advice = "they go out of date; remove them, or set sessions.enabled = true";

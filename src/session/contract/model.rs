@@ -7,9 +7,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::{Bed, key, payload};
+use super::{Bed, CASTS, Cast};
 use crate::domain::Timestamp;
-use crate::session::{Expected, Query, SessionError, Version};
+use crate::session::{Expected, Payload, Query, SessionError, SessionKey, Version};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -41,6 +41,19 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Cleanup),
         1 => (0_u64..4).prop_map(|user| Op::Settle { user }),
     ]
+}
+
+/// Even numbers are people, odd ones registrations.
+fn cast(n: u64) -> Cast {
+    CASTS[usize::from(n % 2 == 1)]
+}
+
+fn key(n: u64) -> SessionKey {
+    (cast(n).key)(n)
+}
+
+fn payload(n: u64, mark: i64) -> Payload {
+    (cast(n).payload)(n, mark)
 }
 
 #[derive(Default)]
@@ -127,13 +140,13 @@ async fn same(bed: &Bed, model: &mut Model) {
     let now = model.now;
     model.live.retain(|_, (_, _, end)| now < *end);
     let page = bed.store.list(Query { limit: 99, ..Query::default() }).await.unwrap();
-    let found: Vec<_> =
-        page.records.iter().map(|r| (r.key.clone(), r.payload.clone(), r.version, r.expires_at)).collect();
-    let wanted: Vec<_> = model
+    let found: Vec<_> = page.records.iter().map(|r| (r.key, r.payload.clone(), r.version, r.expires_at)).collect();
+    let mut wanted: Vec<_> = model
         .live
         .iter()
         .map(|(&user, &(mark, version, end))| (key(user), payload(user, mark), version, Timestamp(end)))
         .collect();
+    wanted.sort_by_key(|(key, ..)| *key);
     assert_eq!(found, wanted);
     for user in 0..4 {
         let got = bed.store.get(&key(user)).await.unwrap().map(|record| record.version);

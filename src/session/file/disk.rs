@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use super::damage::Damage;
 use super::name::{self, Name};
 use crate::domain::{TelegramId, Timestamp};
+use crate::session::key::SessionKey;
 
-/// What is to become of one person's file: these bytes in it, or none.
+/// What is to become of one session's file: these bytes in it, or none.
 pub(super) struct Change {
-    pub user: TelegramId,
+    pub key: SessionKey,
     pub content: Option<Vec<u8>>,
 }
 
@@ -84,7 +85,7 @@ type Begun = Option<(PathBuf, File)>;
 /// Writes the temporary file, if there is something to write.
 fn begin(dir: &Path, change: &Change) -> io::Result<Begun> {
     let Some(content) = &change.content else { return Ok(None) };
-    let path = dir.join(name::unfinished(change.user));
+    let path = dir.join(name::unfinished(change.key));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
     if let Err(e) = file.write_all(content) {
         discard(&path);
@@ -99,12 +100,12 @@ fn discard(path: &Path) {
 }
 
 fn finish(dir: &Path, change: &Change, begun: Begun, now: Timestamp) -> io::Result<()> {
-    let path = dir.join(name::session(change.user));
+    let path = dir.join(name::session(change.key));
     let Some((temp, file)) = begun else { return gone(fs::remove_file(&path)) };
     let renamed = file.sync_all().and_then(|()| match fs::rename(&temp, &path) {
         // Whatever else stands there is replaced; a folder is not.
         Err(e) if e.kind() == io::ErrorKind::IsADirectory => {
-            set_aside(dir, change.user, Damage::NotAFile, now)?;
+            set_aside(dir, change.key, Damage::NotAFile, now)?;
             fs::rename(&temp, &path)
         }
         other => other,
@@ -123,15 +124,15 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Puts a person's file out of the way under a name that says why, over nothing that is there; gives that name. Links are moved
+/// Puts a session's file out of the way under a name that says why, over nothing that is there; gives that name. Links are moved
 /// themselves, and lead where they led.
-pub(super) fn set_aside(dir: &Path, user: TelegramId, why: Damage, now: Timestamp) -> io::Result<String> {
+pub(super) fn set_aside(dir: &Path, key: SessionKey, why: Damage, now: Timestamp) -> io::Result<String> {
     for again in 0..1_000 {
-        let name = name::aside(user, why, now, again);
+        let name = name::aside(key, why, now, again);
         let target = dir.join(&name);
         // Nobody else makes such names: what is free now stays free.
         if fs::symlink_metadata(&target).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
-            fs::rename(dir.join(name::session(user)), target)?;
+            fs::rename(dir.join(name::session(key)), target)?;
             return Ok(name);
         }
     }
@@ -160,7 +161,7 @@ pub fn erase(dir: &Path, user: TelegramId) -> io::Result<usize> {
         let (Name::Session(whose) | Name::Aside(whose) | Name::Leftover(whose)) = Name::of(&entry.file_name()) else {
             continue;
         };
-        if whose != user {
+        if whose != SessionKey::User(user) {
             continue;
         }
         // A folder under such a name is none of our making, but it bears the person's id all the same.
@@ -174,20 +175,20 @@ pub fn erase(dir: &Path, user: TelegramId) -> io::Result<usize> {
     Ok(removed)
 }
 
-/// Removes a person's session file if it has expired, also beside a daemon that may write it anew at any moment. Whether it was
+/// Removes a session's file if it has expired, also beside a daemon that may write it anew at any moment. Whether it was
 /// removed.
 ///
 /// # Errors
 /// When the file cannot be removed, or the daemon does not let go of the folder.
-pub(super) fn remove_expired(dir: &Path, user: TelegramId, now: Timestamp) -> io::Result<bool> {
+pub(super) fn remove_expired(dir: &Path, key: SessionKey, now: Timestamp) -> io::Result<bool> {
     let folder = File::open(dir)?;
     if !lock(&folder, Duration::from_secs(5)) {
         return Err(io::ErrorKind::ResourceBusy.into());
     }
     // Read again: before the lock was had, it may have been written anew.
-    let expired = super::read::read(dir, user).is_ok_and(|found| found.is_some_and(|found| found.expires_at <= now));
+    let expired = super::read::file(dir, key).is_ok_and(|found| found.is_some_and(|found| found.expires_at() <= now));
     if expired {
-        gone(fs::remove_file(dir.join(name::session(user))))?;
+        gone(fs::remove_file(dir.join(name::session(key))))?;
     }
     Ok(expired)
 }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 
 use super::damage::Damage;
-use crate::domain::{TelegramId, Timestamp};
+use crate::domain::Timestamp;
 use crate::session::error::{Result, SessionError};
+use crate::session::registration::{SEALED_SESSION_VERSION, SealedSession};
 use crate::session::store::{Record, Version};
 use crate::session::user::{USER_SESSION_VERSION, UserRecord, UserSession, utc};
 use crate::session::{Payload, SessionKey};
@@ -26,13 +27,49 @@ struct Head {
     version: u32,
 }
 
-#[derive(Deserialize)]
-struct File {
+#[derive(Serialize, Deserialize)]
+struct File<S> {
     #[serde(flatten)]
-    session: UserSession,
+    session: S,
     #[serde(with = "utc")]
     expires_at: Timestamp,
     revision: Version,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Found {
+    User(UserRecord),
+    Registration(Record),
+}
+
+impl Found {
+    pub fn key(&self) -> SessionKey {
+        match self {
+            Self::User(found) => SessionKey::User(found.session.telegram_id),
+            Self::Registration(record) => record.key,
+        }
+    }
+
+    pub fn expires_at(&self) -> Timestamp {
+        match self {
+            Self::User(found) => found.expires_at,
+            Self::Registration(record) => record.expires_at,
+        }
+    }
+
+    /// As a store keeps it.
+    pub fn record(self) -> Result<Record> {
+        match self {
+            Self::User(found) => Ok(Record {
+                key: SessionKey::User(found.session.telegram_id),
+                payload: Payload::of(&found.session)?,
+                version: found.version,
+                expires_at: found.expires_at,
+            }),
+            Self::Registration(record) => Ok(record),
+        }
+    }
 }
 
 /// The file of a record.
@@ -40,48 +77,54 @@ struct File {
 /// # Errors
 /// [`SessionError::Shape`].
 pub(super) fn encode(record: &Record) -> Result<Vec<u8>> {
-    #[derive(Serialize)]
-    struct Written<'a> {
-        #[serde(flatten)]
-        session: &'a UserSession,
-        #[serde(with = "utc")]
-        expires_at: Timestamp,
-        revision: Version,
+    match record.key {
+        SessionKey::User(_) => pretty(record, record.payload.read::<UserSession>()?),
+        SessionKey::Registration(_) => pretty(record, record.payload.read::<SealedSession>()?),
     }
-    let session: UserSession = record.payload.read()?;
-    let written = Written { session: &session, expires_at: record.expires_at, revision: record.version };
-    let mut bytes = serde_json::to_vec_pretty(&written).map_err(|_| SessionError::Shape)?;
+}
+
+fn pretty<S: Serialize>(record: &Record, session: S) -> Result<Vec<u8>> {
+    let file = File { session, expires_at: record.expires_at, revision: record.version };
+    let mut bytes = serde_json::to_vec_pretty(&file).map_err(|_| SessionError::Shape)?;
     bytes.push(b'\n');
     Ok(bytes)
 }
 
-/// The session in a file that is named after `user`.
-pub(super) fn decode(user: TelegramId, bytes: &[u8]) -> std::result::Result<UserRecord, Damage> {
+/// The session in a file that is named after `key`.
+pub(super) fn decode(key: SessionKey, bytes: &[u8]) -> std::result::Result<Found, Damage> {
+    let newest = match key {
+        SessionKey::User(_) => USER_SESSION_VERSION,
+        SessionKey::Registration(_) => SEALED_SESSION_VERSION,
+    };
     let head: Head = serde_json::from_slice(bytes).map_err(|e| why(&e))?;
-    if head.version > USER_SESSION_VERSION {
+    if head.version > newest {
         return Err(Damage::FutureVersion);
     }
-    if head.version != USER_SESSION_VERSION {
+    if head.version != newest {
         return Err(Damage::Shape);
     }
-    let File { session, expires_at, revision } = serde_json::from_slice(bytes).map_err(|e| why(&e))?;
-    if session.telegram_id != user {
+    let found = match key {
+        SessionKey::User(_) => {
+            let File { session, expires_at, revision } = serde_json::from_slice(bytes).map_err(|e| why(&e))?;
+            Found::User(UserRecord { session, expires_at, version: revision })
+        }
+        SessionKey::Registration(_) => {
+            let File::<SealedSession> { session, expires_at, revision } =
+                serde_json::from_slice(bytes).map_err(|e| why(&e))?;
+            let key = session.key().ok_or(Damage::Shape)?;
+            let payload = Payload::of(&session).map_err(|_| Damage::Shape)?;
+            payload.fits(&key).map_err(|_| Damage::Shape)?;
+            Found::Registration(Record { key, payload, version: revision, expires_at })
+        }
+    };
+    if found.key() != key {
         return Err(Damage::WrongId);
     }
-    if revision.0 > MAX_VERSION {
-        return Err(Damage::Shape);
-    }
-    Ok(UserRecord { session, expires_at, version: revision })
-}
-
-/// As a store keeps it.
-pub(super) fn record(found: &UserRecord) -> Result<Record> {
-    Ok(Record {
-        key: SessionKey::User(found.session.telegram_id),
-        payload: Payload::of(&found.session)?,
-        version: found.version,
-        expires_at: found.expires_at,
-    })
+    let version = match &found {
+        Found::User(found) => found.version,
+        Found::Registration(record) => record.version,
+    };
+    if version.0 > MAX_VERSION { Err(Damage::Shape) } else { Ok(found) }
 }
 
 fn why(error: &serde_json::Error) -> Damage {
@@ -97,7 +140,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{AccountId, AccountState};
+    use crate::domain::{AccountId, AccountState, TelegramId};
     use crate::session::{MAX_PAYLOAD, NumberState};
 
     const USER: TelegramId = TelegramId(7);
@@ -108,7 +151,7 @@ mod tests {
             .map(|n| NumberState { account: AccountId(n), state: AccountState::Failed, reason: None })
             .collect();
         let found = UserRecord { session, expires_at: Timestamp(1_790_000_300_000), version: Version(12) };
-        encode(&record(&found).unwrap()).unwrap()
+        encode(&Found::User(found).record().unwrap()).unwrap()
     }
 
     #[test]
@@ -126,7 +169,7 @@ mod tests {
     #[test]
     fn each_wrong_file_is_told_apart() {
         let good = String::from_utf8(file(2)).unwrap();
-        assert!(decode(USER, good.as_bytes()).is_ok());
+        assert!(decode(USER.into(), good.as_bytes()).is_ok());
         for (text, why) in [
             (String::new(), Damage::Truncated),
             (good[..good.len() / 2].to_owned(), Damage::Truncated),
@@ -147,7 +190,7 @@ mod tests {
             (good.replace("2026-09-21T14:18", "2026-09-41T14:18"), Damage::Shape),
             (good.replace("\"revision\": 12", "\"revision\": 18446744073709551615"), Damage::Shape),
         ] {
-            assert_eq!(decode(USER, text.as_bytes()).unwrap_err(), why, "{text}");
+            assert_eq!(decode(USER.into(), text.as_bytes()).unwrap_err(), why, "{text}");
         }
     }
 
@@ -166,7 +209,7 @@ mod tests {
                 }
             }
             let found = UserRecord { session, expires_at: Timestamp(0), version: Version(1) };
-            assert!((encode(&record(&found).unwrap()).unwrap().len() as u64) < MAX_FILE);
+            assert!((encode(&Found::User(found).record().unwrap()).unwrap().len() as u64) < MAX_FILE);
         }
         assert!(most > MAX_PAYLOAD * 9 / 10, "the largest was tried");
     }
@@ -174,7 +217,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            prop_assert!(decode(USER, &bytes).is_err());
+            prop_assert!(decode(USER.into(), &bytes).is_err());
         }
 
         #[test]
@@ -182,12 +225,12 @@ mod tests {
             let good = file(2);
             let cut = cut % good.len();
             if cut + 2 < good.len() {
-                prop_assert_eq!(decode(USER, &good[..cut]).unwrap_err(), Damage::Truncated);
+                prop_assert_eq!(decode(USER.into(), &good[..cut]).unwrap_err(), Damage::Truncated);
             }
             let mut changed = good;
             changed[cut] = byte;
-            if let Ok(read) = decode(USER, &changed) {
-                prop_assert_eq!(read.session.telegram_id, USER);
+            if let Ok(read) = decode(USER.into(), &changed) {
+                prop_assert_eq!(read.key(), USER.into());
             }
         }
     }

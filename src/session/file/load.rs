@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
-use super::{disk, form, read};
-use crate::domain::{Clock, TelegramId};
+use super::{disk, read};
+use crate::domain::Clock;
 use crate::session::error::disk_code;
 use crate::session::memory::MemoryStore;
 
@@ -62,33 +62,32 @@ fn unusable(error: &io::Error) {
     );
 }
 
-fn take_in(dir: &Path, look: read::Look, clock: &Clock, memory: &MemoryStore, loaded: &mut Loaded) {
+fn take_in(dir: &Path, mut look: read::Look, clock: &Clock, memory: &MemoryStore, loaded: &mut Loaded) {
     let now = clock.now();
-    for found in look.sessions {
-        let user = found.session.telegram_id;
-        if found.expires_at <= now {
+    for found in look.take() {
+        if found.expires_at() <= now {
             loaded.expired += 1;
-            removed(user, disk::remove_expired(dir, user, now).map(drop));
-        } else if let Ok(record) = form::record(&found) {
+            removed(disk::remove_expired(dir, found.key(), now).map(drop));
+        } else if let Ok(record) = found.record() {
             loaded.sessions += 1;
             memory.restore(record);
         }
     }
-    for (user, damage) in look.damaged {
-        match disk::set_aside(dir, user, damage, now) {
+    for (key, damage) in look.damaged {
+        match disk::set_aside(dir, key, damage, now) {
             Ok(_) => {
                 loaded.set_aside += 1;
                 warn!(
                     event = "session-file-set-aside",
                     error.code = damage.code(),
-                    user.id = user.0,
+                    user.id = key.user().map(|user| user.0),
                     "a session file was set aside: {damage}"
                 );
             }
             Err(e) => warn!(
                 event = "session-file-ignored",
                 error.code = damage.code(),
-                user.id = user.0,
+                user.id = key.user().map(|user| user.0),
                 error = %e.kind(),
                 "a session file is ignored, and cannot be set aside: {damage}"
             ),
@@ -103,9 +102,9 @@ fn take_in(dir: &Path, look: read::Look, clock: &Clock, memory: &MemoryStore, lo
     loaded.others = look.others;
 }
 
-fn removed(user: TelegramId, done: io::Result<()>) {
+fn removed(done: io::Result<()>) {
     if let Err(e) = done {
         let code = disk_code(&e);
-        warn!(event = "session-files", error.code = code, error = %e.kind(), user.id = user.0, "cannot remove an expired session file");
+        warn!(event = "session-files", error.code = code, error = %e.kind(), "cannot remove an expired session file");
     }
 }

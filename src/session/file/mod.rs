@@ -1,6 +1,7 @@
 //! Sessions in memory for speed, and in a file each for restarts and for operators.
 //!
-//! Owns the folder: `user_<telegram id>.json`, mode 0600, one readable JSON object each. Memory is what everybody reads; one
+//! Owns the folder: `user_<telegram id>.json` for people's sessions, `reg_<digest>.json` for sealed registrations, mode 0600, one
+//! JSON object each. Memory is what everybody reads; one
 //! thread of its own brings the files to it, at most once a second for each ([`PACE`]). A disk that refuses makes it memory only
 //! until the disk works again. What lies under names of other forms is left alone.
 
@@ -31,11 +32,12 @@ use super::key::SessionKey;
 use super::memory::MemoryStore;
 use super::payload::Payload;
 use super::store::{Expected, Page, Query, Record, SessionStore, Stats, Version};
-use crate::domain::{Clock, TelegramId};
+use crate::domain::Clock;
 
 pub use damage::Damage;
 pub use disk::erase;
 pub use load::Loaded;
+pub use name::session as file_name;
 pub use read::{Look, look, read};
 pub use view::{Cleaned, cleanup};
 
@@ -95,13 +97,6 @@ impl std::fmt::Debug for FileStore {
     }
 }
 
-/// Whose file a key stands for.
-fn user(key: &SessionKey) -> TelegramId {
-    match key {
-        SessionKey::User(user) => *user,
-    }
-}
-
 #[async_trait]
 impl SessionStore for FileStore {
     async fn get(&self, key: &SessionKey) -> Result<Option<Record>> {
@@ -110,20 +105,20 @@ impl SessionStore for FileStore {
 
     async fn put(&self, key: &SessionKey, payload: Payload, ttl: Duration, expected: Expected) -> Result<Version> {
         let version = self.0.memory.put_now(key, payload, ttl, expected)?;
-        self.0.changed(user(key));
+        self.0.changed(*key);
         Ok(version)
     }
 
     async fn remove(&self, key: &SessionKey, at: Option<Version>) -> Result<bool> {
         let was = self.0.memory.remove_now(key, at)?;
-        self.0.removed(user(key));
+        self.0.removed(*key);
         Ok(was)
     }
 
     async fn renew(&self, key: &SessionKey, ttl: Duration) -> Result<bool> {
         let was = self.0.memory.renew_now(key, ttl)?;
         if was {
-            self.0.changed(user(key));
+            self.0.changed(*key);
         }
         Ok(was)
     }
@@ -139,15 +134,15 @@ impl SessionStore for FileStore {
 
     async fn cleanup(&self) -> Result<u64> {
         let gone = self.0.memory.cleanup_now()?;
-        for key in &gone {
-            self.0.removed(user(key));
+        for key in gone.iter() {
+            self.0.removed(*key);
         }
         Ok(gone.len() as u64)
     }
 
     async fn settled(&self, key: &SessionKey) -> Result<()> {
         self.0.memory.get_now(key)?;
-        self.0.settled(user(key)).await.map_err(|_| SessionError::Closed)?
+        self.0.settled(*key).await.map_err(|_| SessionError::Closed)?
     }
 
     async fn close(&self) -> Result<()> {

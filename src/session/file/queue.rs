@@ -1,23 +1,23 @@
 //! Which files are to be written next, and when?
 //!
-//! Owns the names of what has changed since it was last written, one entry a person however often it changes, and when each may be
+//! Owns the names of what has changed since it was last written, one entry a session however often it changes, and when each may be
 //! written again. Pure: time is handed in, and content is nobody's business here: the writer takes the newest.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::domain::TelegramId;
+use crate::session::key::SessionKey;
 
 /// What waits to be written.
 #[derive(Debug)]
 pub(super) struct Queue {
     /// The least time between two writings of one file.
     pace: Duration,
-    due: HashMap<TelegramId, Instant>,
-    order: BTreeSet<(Instant, TelegramId)>,
+    due: HashMap<SessionKey, Instant>,
+    order: BTreeSet<(Instant, SessionKey)>,
     /// When files were last written, the oldest first; those longer ago than the pace are forgotten.
-    written: VecDeque<(Instant, TelegramId)>,
-    last: HashMap<TelegramId, Instant>,
+    written: VecDeque<(Instant, SessionKey)>,
+    last: HashMap<SessionKey, Instant>,
 }
 
 impl Queue {
@@ -25,64 +25,64 @@ impl Queue {
         Queue { pace, due: HashMap::new(), order: BTreeSet::new(), written: VecDeque::new(), last: HashMap::new() }
     }
 
-    /// This person's file has to be written: now, or when the pace allows, or when it was going to be anyway.
-    pub fn mark(&mut self, user: TelegramId, now: Instant) {
-        if !self.due.contains_key(&user) {
-            let at = self.last.get(&user).map_or(now, |&last| now.max(last + self.pace));
-            self.set(user, at);
+    /// This session's file has to be written: now, or when the pace allows, or when it was going to be anyway.
+    pub fn mark(&mut self, key: SessionKey, now: Instant) {
+        if !self.due.contains_key(&key) {
+            let at = self.last.get(&key).map_or(now, |&last| now.max(last + self.pace));
+            self.set(key, at);
         }
     }
 
     /// It has to be written now, whatever the pace: somebody waits for it, or it is to go.
-    pub fn urge(&mut self, user: TelegramId, now: Instant) {
-        self.set(user, now);
+    pub fn urge(&mut self, key: SessionKey, now: Instant) {
+        self.set(key, now);
     }
 
     /// It could not be written: again at `at`, and not before.
-    pub fn put_back(&mut self, user: TelegramId, at: Instant) {
-        self.set(user, at);
+    pub fn put_back(&mut self, key: SessionKey, at: Instant) {
+        self.set(key, at);
     }
 
-    fn set(&mut self, user: TelegramId, at: Instant) {
-        if let Some(before) = self.due.insert(user, at) {
-            self.order.remove(&(before, user));
+    fn set(&mut self, key: SessionKey, at: Instant) {
+        if let Some(before) = self.due.insert(key, at) {
+            self.order.remove(&(before, key));
         }
-        self.order.insert((at, user));
+        self.order.insert((at, key));
     }
 
     /// Takes out at most `most` of those that are due at `now`, the longest overdue first; all of them count as written now.
-    pub fn take(&mut self, now: Instant, most: usize) -> Vec<TelegramId> {
+    pub fn take(&mut self, now: Instant, most: usize) -> Vec<SessionKey> {
         self.forget(now);
         let mut taken = Vec::new();
         while taken.len() < most
-            && let Some(&(at, user)) = self.order.first()
+            && let Some(&(at, key)) = self.order.first()
             && at <= now
         {
             self.order.pop_first();
-            self.due.remove(&user);
-            self.last.insert(user, now);
-            self.written.push_back((now, user));
-            taken.push(user);
+            self.due.remove(&key);
+            self.last.insert(key, now);
+            self.written.push_back((now, key));
+            taken.push(key);
         }
         taken
     }
 
     fn forget(&mut self, now: Instant) {
-        while let Some(&(at, user)) = self.written.front()
+        while let Some(&(at, key)) = self.written.front()
             && at + self.pace <= now
         {
             self.written.pop_front();
-            if self.last.get(&user) == Some(&at) {
-                self.last.remove(&user);
+            if self.last.get(&key) == Some(&at) {
+                self.last.remove(&key);
             }
         }
     }
 
     /// Makes everything due at `now`.
     pub fn hurry(&mut self, now: Instant) {
-        let users: Vec<_> = self.due.keys().copied().collect();
-        for user in users {
-            self.set(user, now);
+        let keys: Vec<_> = self.due.keys().copied().collect();
+        for key in keys {
+            self.set(key, now);
         }
     }
 
@@ -91,8 +91,8 @@ impl Queue {
         self.order.first().map(|(at, _)| *at)
     }
 
-    pub fn contains(&self, user: TelegramId) -> bool {
-        self.due.contains_key(&user)
+    pub fn contains(&self, key: SessionKey) -> bool {
+        self.due.contains_key(&key)
     }
 
     pub fn len(&self) -> usize {
@@ -105,10 +105,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::TelegramId;
 
     const PACE: Duration = Duration::from_secs(1);
-    const A: TelegramId = TelegramId(1);
-    const B: TelegramId = TelegramId(2);
+    const A: SessionKey = key(1);
+    const B: SessionKey = key(2);
+
+    const fn key(user: u64) -> SessionKey {
+        SessionKey::User(TelegramId(user))
+    }
 
     #[test]
     fn the_first_change_is_written_at_once_and_the_next_only_after_the_pace() {
@@ -145,7 +150,7 @@ mod tests {
     fn nothing_is_remembered_of_those_who_have_been_quiet() {
         let (mut queue, start) = (Queue::new(PACE), Instant::now());
         for n in 0..1_000 {
-            queue.mark(TelegramId(n), start);
+            queue.mark(key(n), start);
         }
         assert_eq!(queue.take(start, 600).len(), 600);
         assert_eq!(queue.take(start, 600).len(), 400);
@@ -173,8 +178,8 @@ mod tests {
                     }
                 }
                 now = until;
-                queue.mark(TelegramId(user), now);
-                waiting.entry(TelegramId(user)).or_insert(now);
+                queue.mark(key(user), now);
+                waiting.entry(key(user)).or_insert(now);
             }
             prop_assert_eq!(queue.len(), waiting.len());
             prop_assert!(queue.next().is_none_or(|at| at <= now + PACE));

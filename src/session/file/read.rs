@@ -11,9 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::damage::Damage;
-use super::form::{self, MAX_FILE};
+use super::form::{self, Found, MAX_FILE};
 use super::name::{self, Name};
 use crate::domain::TelegramId;
+use crate::session::key::SessionKey;
+use crate::session::store::Record;
 use crate::session::user::UserRecord;
 
 /// How many files are read at the same time, at most: more only queue at the disk.
@@ -24,16 +26,26 @@ const WORTH_A_THREAD: usize = 250;
 /// What lies in the folder.
 #[derive(Debug, Default)]
 pub struct Look {
-    /// Sessions, expired ones included, in the order of their ids.
+    /// People's sessions, expired ones included, in the order of their ids.
     pub sessions: Vec<UserRecord>,
+    /// Registrations that can be taken up again, expired ones included. Sealed.
+    pub registrations: Vec<Record>,
     /// Session files that are not to be believed, and why.
-    pub damaged: Vec<(TelegramId, Damage)>,
-    /// Names of files that were set aside, and whose they were by their name.
-    pub aside: Vec<(TelegramId, String)>,
+    pub damaged: Vec<(SessionKey, Damage)>,
+    /// Names of files that were set aside, and which sessions they were by their name.
+    pub aside: Vec<(SessionKey, String)>,
     /// Names of files that are being written, or were when the daemon died.
     pub leftovers: Vec<String>,
     /// How many files are not ours.
     pub others: u64,
+}
+
+impl Look {
+    /// Every session that is believed.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = Found> + use<> {
+        let users = std::mem::take(&mut self.sessions).into_iter().map(Found::User);
+        users.chain(std::mem::take(&mut self.registrations).into_iter().map(Found::Registration))
+    }
 }
 
 /// Reads the whole folder. One that is not there is empty.
@@ -42,7 +54,7 @@ pub struct Look {
 /// When it cannot be listed.
 pub fn look(dir: &Path) -> io::Result<Look> {
     let mut look = Look::default();
-    let mut users = Vec::new();
+    let mut keys = Vec::new();
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(look),
@@ -52,19 +64,20 @@ pub fn look(dir: &Path) -> io::Result<Look> {
         let name = entry?.file_name();
         let shown = || name.to_string_lossy().into_owned();
         match Name::of(&name) {
-            Name::Session(user) => users.push(user),
-            Name::Aside(user) => look.aside.push((user, shown())),
+            Name::Session(key) => keys.push(key),
+            Name::Aside(key) => look.aside.push((key, shown())),
             Name::Leftover(_) => look.leftovers.push(shown()),
             Name::Ordinary => {}
             Name::Other => look.others += 1,
         }
     }
-    users.sort_unstable();
-    for (user, read) in read_all(dir, &users) {
+    keys.sort_unstable();
+    for (key, read) in read_all(dir, &keys) {
         match read {
-            Ok(Some(found)) => look.sessions.push(found),
+            Ok(Some(Found::User(found))) => look.sessions.push(found),
+            Ok(Some(Found::Registration(record))) => look.registrations.push(record),
             Ok(None) => {}
-            Err(damage) => look.damaged.push((user, damage)),
+            Err(damage) => look.damaged.push((key, damage)),
         }
     }
     look.aside.sort();
@@ -72,17 +85,17 @@ pub fn look(dir: &Path) -> io::Result<Look> {
     Ok(look)
 }
 
-type Outcome = (TelegramId, Result<Option<UserRecord>, Damage>);
+type Outcome = (SessionKey, Result<Option<Found>, Damage>);
 
-/// Reads these people's files, a few at a time, and gives what was found in the same order.
-fn read_all(dir: &Path, users: &[TelegramId]) -> Vec<Outcome> {
+/// Reads these sessions' files, a few at a time, and gives what was found in the same order.
+fn read_all(dir: &Path, keys: &[SessionKey]) -> Vec<Outcome> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let readers = READERS.min(cores).min(users.len() / WORTH_A_THREAD).max(1);
+    let readers = READERS.min(cores).min(keys.len() / WORTH_A_THREAD).max(1);
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
-        while let Some(&user) = users.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((user, read(dir, user)));
+        while let Some(&key) = keys.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((key, file(dir, key)));
         }
         done
     };
@@ -99,7 +112,7 @@ fn read_all(dir: &Path, users: &[TelegramId]) -> Vec<Outcome> {
         }
         found
     });
-    found.sort_unstable_by_key(|(user, _)| *user);
+    found.sort_unstable_by_key(|(key, _)| *key);
     found
 }
 
@@ -108,7 +121,15 @@ fn read_all(dir: &Path, users: &[TelegramId]) -> Vec<Outcome> {
 /// # Errors
 /// Why it is not to be believed.
 pub fn read(dir: &Path, user: TelegramId) -> Result<Option<UserRecord>, Damage> {
-    let path = dir.join(name::session(user));
+    Ok(match file(dir, user.into())? {
+        Some(Found::User(found)) => Some(found),
+        Some(Found::Registration(_)) | None => None,
+    })
+}
+
+/// Reads one session's file.
+pub(super) fn file(dir: &Path, key: SessionKey) -> Result<Option<Found>, Damage> {
+    let path = dir.join(name::session(key));
     let before = match fs::symlink_metadata(&path) {
         Ok(meta) => meta,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -144,5 +165,5 @@ pub fn read(dir: &Path, user: TelegramId) -> Result<Option<UserRecord>, Damage> 
     if bytes.len() as u64 > MAX_FILE {
         return Err(Damage::Huge);
     }
-    form::decode(user, &bytes).map(Some)
+    form::decode(key, &bytes).map(Some)
 }

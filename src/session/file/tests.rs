@@ -9,11 +9,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
+use crate::domain::TelegramId;
 use crate::session::contract::{self, Bed, Hands, TTL, key, payload};
 use crate::session::{UserSession, UserSessions};
 
 mod bad;
 mod killed;
+mod sealed;
 
 /// Longer than any test: what is written later than at once is written when it is urged or closed, or not at all.
 const NEVER: Duration = Duration::from_secs(100_000);

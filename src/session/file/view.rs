@@ -24,8 +24,8 @@ pub struct Cleaned {
 /// When the folder cannot be listed, or a file not be removed.
 pub fn cleanup(dir: &Path, now: Timestamp) -> io::Result<Cleaned> {
     let mut cleaned = Cleaned::default();
-    for found in look(dir)?.sessions {
-        if found.expires_at <= now && disk::remove_expired(dir, found.session.telegram_id, now)? {
+    for found in look(dir)?.take() {
+        if found.expires_at() <= now && disk::remove_expired(dir, found.key(), now)? {
             cleaned.removed += 1;
         } else {
             cleaned.left += 1;

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use super::disk::{self, Change};
 use super::form;
 use super::queue::Queue;
-use crate::domain::{Clock, TelegramId};
+use crate::domain::Clock;
 use crate::limits::Backoff;
 use crate::session::error::{Result, SessionError, disk_code};
 use crate::session::key::SessionKey;
@@ -45,13 +45,13 @@ pub(super) struct Writer {
 
 struct State {
     queue: Queue,
-    /// Whose files are being written at this moment, outside the lock.
-    writing: HashSet<TelegramId>,
+    /// Which files are being written at this moment, outside the lock.
+    writing: HashSet<SessionKey>,
     /// How many batches have been taken so far.
     batches: u64,
     /// When the next one may be, unless somebody waits for it.
     gathered: Instant,
-    waiting: HashMap<TelegramId, Vec<Waiting>>,
+    waiting: HashMap<SessionKey, Vec<Waiting>>,
     trouble: Option<Trouble>,
     closing: bool,
     ended: bool,
@@ -67,8 +67,8 @@ struct Waiting {
 /// The disk refuses.
 struct Trouble {
     code: &'static str,
-    /// Whose files could not be written.
-    failed: HashSet<TelegramId>,
+    /// Which files could not be written.
+    failed: HashSet<SessionKey>,
     attempt: u32,
     /// Until then it is left alone.
     rest: Instant,
@@ -94,20 +94,20 @@ impl Writer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The person's session has changed in memory.
-    pub fn changed(&self, user: TelegramId) {
+    /// A session has changed in memory.
+    pub fn changed(&self, key: SessionKey) {
         let mut state = self.state();
         let before = state.queue.next();
-        state.queue.mark(user, Instant::now());
-        // A busy person's file is due later: the thread need not wake up for every change.
+        state.queue.mark(key, Instant::now());
+        // A busy session's file is due later: the thread need not wake up for every change.
         if state.queue.next() != before {
             self.changed.notify_one();
         }
     }
 
-    /// The person's session has been removed from memory.
-    pub fn removed(&self, user: TelegramId) {
-        self.state().queue.urge(user, Instant::now());
+    /// A session has been removed from memory.
+    pub fn removed(&self, key: SessionKey) {
+        self.state().queue.urge(key, Instant::now());
         self.changed.notify_one();
     }
 
@@ -120,33 +120,33 @@ impl Writer {
     /// How many files are not as they should be, and why if there is a reason.
     pub fn behind(&self) -> (u64, Option<&'static str>) {
         let state = self.state();
-        let behind = state.queue.len() + state.writing.iter().filter(|&&user| !state.queue.contains(user)).count();
+        let behind = state.queue.len() + state.writing.iter().filter(|&&key| !state.queue.contains(key)).count();
         (behind as u64, state.trouble.as_ref().map(|trouble| trouble.code))
     }
 
-    /// Tells when what has changed so far for this person is on disk, or that the disk refuses.
-    pub fn settled(&self, user: TelegramId) -> oneshot::Receiver<Result<()>> {
+    /// Tells when what has changed so far in this session is on disk, or that the disk refuses.
+    pub fn settled(&self, key: SessionKey) -> oneshot::Receiver<Result<()>> {
         let (done, told) = oneshot::channel();
         let mut state = self.state();
-        let queued = state.queue.contains(user);
-        if state.ended || !(queued || state.writing.contains(&user)) {
+        let queued = state.queue.contains(key);
+        if state.ended || !(queued || state.writing.contains(&key)) {
             tell(done, Ok(()));
             return told;
         }
         if let Some(trouble) = &state.trouble
             && queued
-            && (trouble.rest > Instant::now() || trouble.failed.contains(&user))
+            && (trouble.rest > Instant::now() || trouble.failed.contains(&key))
         {
             tell(done, Err(refused(trouble.code)));
             return told;
         }
         let batch = if queued {
-            state.queue.urge(user, Instant::now());
+            state.queue.urge(key, Instant::now());
             state.batches + 1
         } else {
             state.batches
         };
-        state.waiting.entry(user).or_default().push(Waiting { batch, done });
+        state.waiting.entry(key).or_default().push(Waiting { batch, done });
         self.changed.notify_one();
         told
     }
@@ -171,22 +171,22 @@ impl Writer {
     pub fn run(&self) {
         while let Some(batch) = self.next() {
             let begun = Instant::now();
-            let changes: Vec<Change> = batch.iter().map(|&user| self.change(user)).collect();
+            let changes: Vec<Change> = batch.iter().map(|&key| self.change(key)).collect();
             let done = disk::apply(&self.dir, &changes, self.clock.now());
             self.record(&batch, done, begun);
         }
     }
 
-    /// What the person's file is to hold, as of now.
-    fn change(&self, user: TelegramId) -> Change {
-        let record = self.memory.peek(&SessionKey::User(user));
+    /// What the session's file is to hold, as of now.
+    fn change(&self, key: SessionKey) -> Change {
+        let record = self.memory.peek(&key);
         // What is in memory was seen to have the form of a session, so it can be written as one; and no file is better than an
         // old one.
-        Change { user, content: record.and_then(|record| form::encode(&record).ok()) }
+        Change { key, content: record.and_then(|record| form::encode(&record).ok()) }
     }
 
     /// Waits for what is to be written next. `None`: nothing ever again.
-    fn next(&self) -> Option<Vec<TelegramId>> {
+    fn next(&self) -> Option<Vec<SessionKey>> {
         let mut state = self.state();
         loop {
             let now = Instant::now();
@@ -212,25 +212,25 @@ impl Writer {
     }
 
     /// Notes what became of a batch.
-    fn record(&self, batch: &[TelegramId], done: Vec<io::Result<()>>, begun: Instant) {
+    fn record(&self, batch: &[SessionKey], done: Vec<io::Result<()>>, begun: Instant) {
         let now = Instant::now();
         let mut state = self.state();
         state.gathered = now + (now.saturating_duration_since(begun) * REST).clamp(GATHER, LONGEST_REST);
         state.writing.clear();
         let (mut good, mut refusal) = (0, None);
-        for (&user, done) in batch.iter().zip(done) {
+        for (&key, done) in batch.iter().zip(done) {
             match done {
                 Ok(()) => {
                     good += 1;
-                    state.tell_waiting(user, None);
+                    state.tell_waiting(key, None);
                     if let Some(trouble) = &mut state.trouble {
-                        trouble.failed.remove(&user);
+                        trouble.failed.remove(&key);
                     }
                 }
                 Err(e) => {
                     let code = disk_code(&e);
-                    state.tell_waiting(user, Some(code));
-                    state.failed(user, code, &e);
+                    state.tell_waiting(key, Some(code));
+                    state.failed(key, code, &e);
                     refusal = Some(e);
                 }
             }
@@ -272,34 +272,34 @@ impl State {
         Some(if self.waiting.is_empty() { rested.max(self.gathered) } else { rested })
     }
 
-    fn take(&mut self, now: Instant) -> Vec<TelegramId> {
+    fn take(&mut self, now: Instant) -> Vec<SessionKey> {
         let batch = self.queue.take(now, BATCH);
         self.batches += 1;
         self.writing = batch.iter().copied().collect();
         batch
     }
 
-    /// Tells those who wait for this person's file.
-    fn tell_waiting(&mut self, user: TelegramId, code: Option<&'static str>) {
-        let Some(waiting) = self.waiting.remove(&user) else { return };
+    /// Tells those who wait for this session's file.
+    fn tell_waiting(&mut self, key: SessionKey, code: Option<&'static str>) {
+        let Some(waiting) = self.waiting.remove(&key) else { return };
         let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|waiting| waiting.batch <= self.batches);
         for waiting in now {
             tell(waiting.done, code.map_or(Ok(()), |code| Err(refused(code))));
         }
         if !later.is_empty() {
-            self.waiting.insert(user, later);
+            self.waiting.insert(key, later);
         }
     }
 
     /// One file could not be written. The operator hears of the first, and when the reason changes.
-    fn failed(&mut self, user: TelegramId, code: &'static str, error: &io::Error) {
+    fn failed(&mut self, key: SessionKey, code: &'static str, error: &io::Error) {
         let trouble = self.trouble.get_or_insert_with(|| Trouble {
             code: "",
             failed: HashSet::new(),
             attempt: 0,
             rest: Instant::now(),
         });
-        trouble.failed.insert(user);
+        trouble.failed.insert(key);
         if trouble.code != code {
             trouble.code = code;
             warn!(
@@ -313,7 +313,7 @@ impl State {
 
     /// Marks again what was not written. A disk that took nothing is left alone for a while; one that took some is not what is
     /// wrong, so only the others wait.
-    fn rest(&mut self, batch: &[TelegramId], good: usize, now: Instant) {
+    fn rest(&mut self, batch: &[SessionKey], good: usize, now: Instant) {
         let closing = self.closing;
         let Some(trouble) = &mut self.trouble else { return };
         let again = now + RETRY.delay(trouble.attempt, rand::random());
@@ -323,13 +323,13 @@ impl State {
         }
         // At the end there is one attempt.
         if !closing {
-            for user in batch.iter().filter(|user| trouble.failed.contains(user)) {
-                self.queue.put_back(*user, again);
+            for key in batch.iter().filter(|key| trouble.failed.contains(key)) {
+                self.queue.put_back(*key, again);
             }
         }
     }
 
-    /// A whole batch was written. The trouble is over when nobody's file is behind because of it.
+    /// A whole batch was written. The trouble is over when no file is behind because of it.
     fn recover(&mut self) {
         let Some(trouble) = &mut self.trouble else { return };
         trouble.rest = Instant::now();
@@ -340,8 +340,8 @@ impl State {
         } else {
             trouble.attempt = 0;
             let failed: Vec<_> = trouble.failed.iter().copied().collect();
-            for user in failed {
-                self.queue.urge(user, Instant::now());
+            for key in failed {
+                self.queue.urge(key, Instant::now());
             }
         }
     }

@@ -5,13 +5,13 @@ use super::report::{Better, Figure};
 use super::updates::count;
 use super::{Options, progress, usage};
 use crate::domain::{
-    AccessMode, AccessRules, ChatId, Clock, Input, MessageId, Outgoing, TelegramId, Timestamp, UpdateId,
+    AccessMode, AccessRules, ChatId, Clock, Country, Input, MessageId, Outgoing, TelegramId, Timestamp, UpdateId,
 };
 use crate::flows::Rules;
 use crate::limits::{Budget, BudgetConfig};
 use crate::session::{MemoryStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
-use crate::store::{Claims, DbThreads, Directory, Left, Members, RawKey, Spool, Spooled, Vaults};
+use crate::store::{Claims, DbThreads, Directory, Left, Members, Profiles, RawKey, Spool, Spooled, Vaults};
 use crate::users::port::{Heard, ReadUpdate, Route as _, Telegram, TelegramError};
 use crate::users::{Settings, Shared, UserDataStore};
 use crate::whatsapp::{Capabilities, Client, Provider, Start, StartError};
@@ -160,6 +160,7 @@ impl House {
             vaults: Vaults::new(threads.clone(), master, folder.path()),
             spool: Spool::new(threads.clone(), &file("spool.db"), raw("spool.db"), 1),
             claims: Claims::new(threads.clone(), &file("claims.db"), raw("claims.db"), store.seal_key("claims")),
+            profiles: Profiles::new(threads.clone(), &file("profiles.db"), raw("profiles.db")),
             directory: Directory::new(threads.clone(), &file("directory.db"), raw("directory.db")),
             provider: Arc::new(Nobody),
             telegram: Arc::new(Nobody),
@@ -175,7 +176,13 @@ impl House {
                 Members::new(threads.clone(), &file("members.db"), key, digest, rules)
             },
             settings: Settings {
-                rules: Rules { max_numbers: 1, qr_per_hour: 1, session_ttl, idle_close: LONG },
+                rules: Rules {
+                    max_numbers: 1,
+                    qr_per_hour: 1,
+                    session_ttl,
+                    idle_close: LONG,
+                    country: Country::default(),
+                },
                 send_timeout: limit,
                 close_timeout: limit,
                 shutdown_timeout: limit,

@@ -97,7 +97,7 @@ async fn a_file_that_may_not_be_opened_is_set_aside() {
 #[tokio::test]
 async fn leftovers_go_and_what_is_not_ours_stays() {
     let (hands, dir) = (Hands::new(), tempfile::tempdir().unwrap());
-    let ours = name::unfinished(TelegramId(7));
+    let ours = name::unfinished(key(7));
     let theirs = ["README.md", "notes.tmp-1", "user_007.json", "user_7.json.bak", "user_x.json"];
     for name in theirs.iter().copied().chain([ours.as_str()]) {
         fs::write(dir.path().join(name), "{").unwrap();

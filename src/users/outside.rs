@@ -1,0 +1,130 @@
+//! What of a person's lies outside their vault, for others or for another start, and is it as the vault has it?
+//!
+//! The published profile, the session of a registration, and withdrawals that an admin has asked for. The vault says what is
+//! wanted, in the commit of the step that wanted it; this brings it about afterwards, as often as it takes, and a start looks
+//! again. One at a time for each person, so that the newest is what remains.
+use super::apply::Applier;
+use super::entry::UserEntry;
+use crate::domain::Timestamp;
+use crate::flows::Changes;
+use crate::limits::Backoff;
+use crate::session::{Registrations, SessionError, SessionKey};
+use crate::store::profiles::Sharing;
+use crate::store::{Vault, VaultError, profile};
+use crate::t;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::warn;
+
+const RETRY: Backoff = Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(60) };
+
+impl UserEntry {
+    /// Has what lies outside brought to what the vault says, and goes on until it is.
+    pub(super) fn share_soon(self: &Arc<Self>) {
+        let entry = Arc::clone(self);
+        self.spawn(async move {
+            let mut attempt = 0;
+            while let Err(e) = share(&entry).await {
+                if attempt == 0 {
+                    let (id, code) = (entry.id().0, e.code());
+                    warn!(user.id = id, error.code = code, "what a user has published is not yet as they want it");
+                }
+                let wait = RETRY.delay(attempt, rand::random());
+                attempt = attempt.saturating_add(1);
+                tokio::select! {
+                    // Their row in the directory says that something is unfinished.
+                    () = entry.stop.cancelled() => return,
+                    () = tokio::time::sleep(wait) => {}
+                }
+            }
+        });
+    }
+}
+
+async fn share(entry: &Arc<UserEntry>) -> Result<(), VaultError> {
+    let _one_at_a_time = entry.outside.lock().await;
+    // Erased meanwhile, or about to be: nothing of theirs goes out any more.
+    if entry.stop.is_cancelled() {
+        return Ok(());
+    }
+    let vault = entry.vault().await?;
+    publication(entry, vault).await?;
+    withdrawals(entry, vault).await?;
+    registration(entry, vault).await
+}
+
+async fn publication(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
+    let Some(wanted) = vault.db().read(profile::publication).await? else { return Ok(()) };
+    let (edition, is_shared) = (wanted.edition, wanted.is_shared);
+    match entry.shared.profiles.share(entry.id(), wanted.card, edition).await? {
+        Sharing::Done if is_shared => {}
+        Sharing::Done => vault.tx_normal(move |tx| profile::set_shared(tx, edition)).await?,
+        Sharing::Withdrawn => {
+            let source = format!("withdrawn:{}", edition.0);
+            let told = vault
+                .step(Timestamp::now(), move |tx, person| {
+                    if !profile::set_withdrawn(tx, edition)? {
+                        return Ok(false);
+                    }
+                    let step = Changes::default().say(t!("profile-withdrawn"));
+                    Applier::new(tx, person, source)?.apply(step).map(|_| true)
+                })
+                .await?;
+            if told {
+                entry.talk.notify_one();
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn withdrawals(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
+    for card in vault.db().read(profile::withdrawals).await? {
+        entry.shared.profiles.withdraw(card).await?;
+        vault.tx_normal(move |tx| profile::end_withdrawal(tx, card)).await?;
+    }
+    Ok(())
+}
+
+/// A session can be lost at any time, so what goes wrong here is told and not tried again: the next step writes it anew.
+async fn registration(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
+    let now = Timestamp::now();
+    let kept = vault.db().read(move |db| profile::kept(db, now)).await?;
+    let (sessions, seal) = (sessions(entry), vault.session_key());
+    let wanted = kept.registration.as_ref().map(|kept| Registrations::key(&seal, entry.id(), &kept.phone));
+    let there = kept.outside.as_deref().and_then(SessionKey::parse);
+    if let Some(old) = there.filter(|there| wanted != Some(*there)) {
+        told(entry, sessions.remove(&old).await.map(drop));
+    }
+    if there != wanted || (wanted.is_none() && kept.outside.is_some()) {
+        // Noted before it is there, so that it is found when everything is erased.
+        let name = wanted.map(|key| key.to_string());
+        vault.tx_normal(move |tx| profile::set_outside(tx, name.as_deref())).await?;
+    }
+    let (Some(key), Some(kept)) = (wanted, kept.registration) else { return Ok(()) };
+    // What cannot be read is written anew.
+    if !matches!(sessions.get(&seal, &key).await, Ok(Some(found)) if found == kept) {
+        told(entry, sessions.put(&seal, entry.id(), &kept, now).await.map(drop));
+    }
+    Ok(())
+}
+
+/// Removes what of a registration lies outside, for good.
+pub(super) async fn forget(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
+    let kept = vault.db().read(|db| profile::kept(db, Timestamp::now())).await?;
+    if let Some(key) = kept.outside.as_deref().and_then(SessionKey::parse) {
+        // Without the key that is about to be destroyed nobody can read it, and it expires.
+        told(entry, sessions(entry).forget(&key).await);
+    }
+    Ok(())
+}
+
+fn sessions(entry: &UserEntry) -> Registrations {
+    Registrations::new(Arc::clone(entry.shared.sessions.store()))
+}
+
+fn told(entry: &UserEntry, done: Result<(), SessionError>) {
+    if let Err(e) = done {
+        warn!(user.id = entry.id().0, error.code = e.code(), "the session of a registration could not be changed");
+    }
+}
