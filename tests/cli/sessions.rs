@@ -65,7 +65,7 @@ fn an_operator_sees_who_is_doing_what() {
     assert_eq!((&listed["sessions"][1]["expired"], &listed["sessions"][2]["expired"]), (&false.into(), &true.into()));
 
     let shown = ended(&place.sekat(&["sessions", "show", "8"]), 0);
-    for part in ["waits for    nothing", "number       1 connected", "number       3 failed (wa-logged-out)"] {
+    for part in ["waits for      nothing", "number         1 connected", "number         3 failed (wa-logged-out)"] {
         assert!(shown.contains(part), "{shown}");
     }
     let shown = json(&place, &["sessions", "show", "7", "--json"]);
@@ -103,7 +103,7 @@ fn what_cannot_be_shown_says_why() {
     let shown = ended(&place.sekat(&["sessions", "show", "8"]), 1);
     assert!(shown.contains("it ends too early (session-file-truncated)"), "{shown}");
     let listed = ended(&place.sekat(&["sessions", "list"]), 0);
-    assert!(listed.contains("The file of 8 is damaged: it ends too early (session-file-truncated)"), "{listed}");
+    assert!(listed.contains("user_8.json is damaged: it ends too early (session-file-truncated)"), "{listed}");
     fs::remove_dir_all(place.path("sessions")).unwrap();
     fs::write(place.path("sessions"), "").unwrap();
     assert!(ended(&place.sekat(&["sessions", "stats"]), 1).contains("failed to list sessions"));
