@@ -298,7 +298,8 @@ async fn who_is_blocked_is_out_with_all_that_is_theirs_kept_until_they_are_let_i
     let before = said(&ana).await?;
     stage.whatsapp.send(CITRA, ANA_NUMBER, "are you there?").await?;
     ana.send("+62 811 0000 009").await?;
-    ana.wait_text(&in_both(&t!("refused-blocked"))[1], PATIENCE).await?;
+    let [_, refused] = in_both(&t!("refused-blocked"));
+    ana.wait_text(&refused, PATIENCE).await?;
     for text in ["/start", "/numbers", "hello?"] {
         ana.send(text).await?;
     }
@@ -310,7 +311,9 @@ async fn who_is_blocked_is_out_with_all_that_is_theirs_kept_until_they_are_let_i
     settled(&mut budi).await?;
     online(&stage, false).await?;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(news(&ana, &before).await?.len(), 1, "one refusal");
+    // One refusal; a kill that came right after it may have it said again.
+    let told = news(&ana, &before).await?;
+    assert!((1..=2).contains(&told.len()) && told.iter().all(|text| *text == refused), "{told:?}");
     assert!(has_keys(&stage, ANA)?, "her data stays");
 
     admin.send("/unblock 1001").await?;
