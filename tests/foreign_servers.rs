@@ -19,7 +19,6 @@ use sekat::sim::telegram::{self, TelegramSim};
 use sekat::sim::whatsapp::{SimConfig, WhatsAppSim};
 use sekat::store::wa::{WaStore, schema::MIGRATIONS};
 use sekat::store::{DbThreads, Handle, RawKey, Turn};
-use sekat::t;
 use sekat::whatsapp::web::{WebConfig, WebProvider};
 use sekat::whatsapp::{EventSink, Provider, SinkError, Start};
 use std::sync::{Arc, Mutex};
@@ -324,12 +323,12 @@ async fn a_picture_that_nobody_can_scan_any_more_is_told() {
     ana.says("/link");
     let offer = ana.reads("Link a number").await;
     ana.presses(&offer, english::QR_BUTTON);
-    let told = ana.reads(english::text(&phrases::reason(Reason::QrExpired))).await;
+    let told = ana.reads(&english::text(&phrases::reason(Reason::QrExpired))).await;
     assert!(told.text.contains(Reason::QrExpired.code()), "{}", told.text);
     assert!(told.buttons.iter().any(|(label, _)| label == english::AGAIN_BUTTON));
     // A server that knows nothing of codes, and the other way on the button.
     ana.says(&format!("/link +{ANAS}"));
-    let told = ana.reads(english::text(&phrases::reason(Reason::CodeRefused))).await;
+    let told = ana.reads(&english::text(&phrases::reason(Reason::CodeRefused))).await;
     assert!(told.buttons.iter().any(|(label, _)| label == english::OTHER_WAY_BUTTON));
     ana.says("/numbers");
     ana.reads("You have not linked a number yet").await;

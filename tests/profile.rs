@@ -1,10 +1,10 @@
 //! What a person's vault holds of their profile and registration, and how a vault from before comes to hold it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 use chrono_tz::Tz;
+use sekat::domain::conversation::Place;
 use sekat::domain::profile::{REGISTRATION_LIFE, Shows};
 use sekat::domain::{
-    About, AccountId, CardId, Conversation, Details, Email, Language, LoginMethod, PersonName, PhoneNumber, TelegramId,
-    Timestamp,
+    About, AccountId, CardId, Details, Email, Language, LoginMethod, PersonName, PhoneNumber, TelegramId, Timestamp,
 };
 use sekat::store::keys::MasterKey;
 use sekat::store::profile::{self, Edition};
@@ -149,7 +149,7 @@ async fn a_vault_from_before_profiles_keeps_everything_and_gets_them() {
     before
         .tx(Durability::Full, |tx| {
             accounts::create(tx, &LoginMethod::Qr, NOW)?;
-            flags::set_conversation(tx, Conversation::LinkNumber, NOW)?;
+            tx.execute("INSERT INTO conversation VALUES (1, '\"link_number\"', ?1)", [NOW.0])?;
             tx.execute("INSERT INTO flags VALUES ('language', 'id')", [])?;
             tx.execute("INSERT INTO contacts VALUES ('1@s', 'Citra')", [])?;
             Ok(())
@@ -161,7 +161,8 @@ async fn a_vault_from_before_profiles_keeps_everything_and_gets_them() {
         let now = handle(schema::USER);
         now.tx(Durability::Full, |tx| {
             assert_eq!(accounts::list(tx)?.iter().map(|a| a.id).collect::<Vec<_>>(), [AccountId(1)]);
-            assert_eq!(flags::conversation(tx)?, (Conversation::LinkNumber, Some(NOW)));
+            let (conversation, since) = flags::conversation(tx)?;
+            assert_eq!((conversation.place(), since), (Some(Place::new("link", "number")), Some(NOW)));
             assert_eq!(tx.query_row("SELECT name FROM contacts", [], |r| r.get::<_, String>(0))?, "Citra");
             let (locale, known) = (flags::locale(tx)?, profile::get(tx)?.is_some());
             assert_eq!(locale.language, Language::Indonesian);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use sekat::domain::effect::{Origin, Slot};
 use sekat::domain::{
     AccountId, AccountState, Body, ChatId, Class, Content, Conversation, InboundMessage, Jid, Language, LoginMethod,
-    MessageId, Outgoing, PhoneNumber, Reason, RichText, TelegramId, Timestamp, UpdateId,
+    MessageId, Open, Outgoing, PhoneNumber, Place, Reason, RichText, TelegramId, Timestamp, UpdateId,
 };
 use sekat::store::keys::MasterKey;
 use sekat::store::says::Said;
@@ -42,6 +42,7 @@ fn text(text: &str) -> Outgoing {
         keyboard: Vec::new(),
         reply_to: None,
         silent: false,
+        replaces: None,
         language: Language::default(),
     }
 }
@@ -214,7 +215,8 @@ async fn accounts_and_conversation_survive_a_reopening() {
             accounts::set_phone(tx, id, &stored)?;
             accounts::set_state(tx, id, AccountState::Failed, Some(Reason::Banned), NOW)?;
             accounts::next_generation(tx, id)?;
-            flags::set_conversation(tx, Conversation::LinkNumber, NOW)?;
+            let waits = Conversation { open: Some(Open::new("link", "number")), ..Conversation::default() };
+            flags::set_conversation(tx, &waits, NOW)?;
             Ok(id)
         })
         .await
@@ -224,7 +226,8 @@ async fn accounts_and_conversation_survive_a_reopening() {
     let (list, conversation) = again.db().read(|db| Ok((accounts::list(db)?, flags::conversation(db)?))).await.unwrap();
     assert_eq!((list.len(), list[0].id, list[0].state), (1, id, AccountState::Failed));
     assert_eq!((list[0].reason, list[0].phone.clone()), (Some(Reason::Banned), Some(phone)));
-    assert_eq!(conversation, (Conversation::LinkNumber, Some(NOW)));
+    assert_eq!(conversation.0.place(), Some(Place::new("link", "number")));
+    assert_eq!(conversation.1, Some(NOW));
 }
 
 #[tokio::test]

@@ -90,7 +90,7 @@ async fn a_question_that_nobody_answers_is_put_aside_with_a_note() -> anyhow::Re
     // The number alone does not link any more; the button goes on where it was.
     ana.send("+62 811-0000-001").await?;
     ana.wait_text("Link a WhatsApp number first", PATIENCE).await?;
-    ana.press_label(english::CODE_BUTTON).await?;
+    ana.press_label(english::RESUME_BUTTON).await?;
     ana.wait_text("Send me the number", PATIENCE).await?;
     ana.send("/erase").await?;
     ana.wait_text("Erase everything?", PATIENCE).await?;
@@ -368,7 +368,7 @@ async fn the_status_says_what_is_awake_and_why() -> anyhow::Result<()> {
     let (_folder, stage, mut ana, _budi) = linked(PATIENT).await?;
     ana.send("/status").await?;
     let said = ana.wait_text("Awake, and why", PATIENCE).await?.text;
-    assert!(said.contains("It rests after 1 h without a word"), "{said}");
+    assert!(said.contains("It rests after 1 hour without a word"), "{said}");
     assert!(said.contains("online, because it is linked and stays connected"), "{said}");
     assert!(said.contains("the keys of 1 number are"), "{said}");
     stage.close().await

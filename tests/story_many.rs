@@ -136,7 +136,7 @@ async fn two_people_who_press_at_the_same_moment_get_their_own() -> anyhow::Resu
     let mut people = Vec::new();
     for (mut user, own, contact) in two {
         user.send("/numbers").await?;
-        let label = format!("{} +{own}", english::LOGOUT_BUTTON);
+        let label = format!("🚪 Log out +{own}");
         user.wait_button(&label, PATIENCE).await?;
         people.push((user, own, contact, label));
     }

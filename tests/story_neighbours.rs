@@ -6,7 +6,7 @@ mod support;
 mod support_daemon;
 
 use anyhow::{Context as _, ensure};
-use sekat::domain::{Content, InboundMessage, Input, Jid, PhoneNumber, Timestamp};
+use sekat::domain::{Content, InboundMessage, Jid, PhoneNumber, Timestamp};
 use sekat::flows::phrases;
 use sekat::sim::english;
 use sekat::sim::stage::{PATIENCE, Stage, StageConfig};
@@ -14,7 +14,7 @@ use sekat::sim::telegram::client::SimUser;
 use sekat::store::sends::SendState;
 use sekat::t;
 use sekat::telegram::Reader;
-use sekat::users::port::ReadUpdate;
+use sekat::users::port::{Heard, ReadUpdate};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ struct Choking {
 }
 
 impl ReadUpdate for Choking {
-    fn read(&self, payload: &str) -> Option<Input> {
+    fn read(&self, payload: &str) -> Option<Heard> {
         if payload.contains("choke-always") {
             self.always.fetch_add(1, Ordering::SeqCst);
             panic!("choked");

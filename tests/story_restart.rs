@@ -61,7 +61,7 @@ async fn a_half_finished_conversation_goes_on() -> anyhow::Result<()> {
     ana.wait_text("Nothing was erased", PATIENCE).await?;
     kill_and_start(&mut stage).await?;
     ana.send("/status").await?;
-    ana.wait_text("waiting for you to confirm erasing", PATIENCE).await?;
+    ana.wait_text("waiting for your answer (erasing everything)", PATIENCE).await?;
     ana.send("/cancel").await?;
     ana.wait_text("Cancelled", PATIENCE).await?;
     stage.close().await

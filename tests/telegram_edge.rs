@@ -128,6 +128,7 @@ fn text(chat: i64, text: &str) -> Outgoing {
         keyboard: Vec::new(),
         reply_to: None,
         silent: false,
+        replaces: None,
         language: Language::default(),
     }
 }
@@ -158,7 +159,7 @@ async fn what_people_do_is_stored_for_them_and_wakes_them_and_nobody_else() {
     ani.block().await.unwrap();
     let rows = edge.rows(42, 3).await;
     let reader = Reader::new("sekat_demo_bot");
-    let inputs: Vec<_> = rows.iter().map(|row| reader.read(&row.payload)).collect();
+    let inputs: Vec<_> = rows.iter().map(|row| reader.read(&row.payload).map(|heard| heard.input)).collect();
     assert!(matches!(&inputs[0], Some(Input::Command { name, rest, .. }) if name == "start" && rest == "now"));
     assert!(matches!(&inputs[1], Some(Input::Other { kind, .. }) if kind == "photo"));
     assert!(matches!(&inputs[2], Some(Input::Blocked)));
@@ -366,6 +367,6 @@ async fn commands_are_registered_and_the_bot_knows_itself() {
     let sim = sim().await;
     let api = api(&sim);
     assert_eq!(api.get_me().await.unwrap().username, "sekat_demo_bot");
-    api.set_commands(&[("start", "Begin"), ("help", "What there is")]).await.unwrap();
+    api.set_commands(None, &[("start", "Begin".into()), ("help", "What there is".into())]).await.unwrap();
     api.delete_webhook().await.unwrap();
 }

@@ -6,6 +6,23 @@ use super::{AccountId, Language};
 /// What a pressed button asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
+    /// Answer the question of this turn so.
+    Choose {
+        /// The question.
+        turn: u32,
+        /// What the flow is told.
+        choice: i64,
+    },
+    /// From the question of this turn one step back.
+    Back(u32),
+    /// Stop the flow whose question this turn is.
+    Stop(u32),
+    /// Take up what was put aside at this turn.
+    Resume(u32),
+    /// Go on with what was under way at this turn.
+    KeepFlow(u32),
+    /// Begin what was asked for at this turn.
+    OtherFlow(u32),
     /// Begin linking a number.
     Link,
     /// Link by QR picture.
@@ -35,9 +52,28 @@ pub enum Action {
 }
 
 impl Action {
+    /// The question that it belongs to, where it belongs to one: after that it does nothing any more.
+    pub fn turn(self) -> Option<u32> {
+        match self {
+            Self::Choose { turn, .. }
+            | Self::Back(turn)
+            | Self::Stop(turn)
+            | Self::Resume(turn)
+            | Self::KeepFlow(turn)
+            | Self::OtherFlow(turn) => Some(turn),
+            _ => None,
+        }
+    }
+
     /// A short text: a letter, or a letter and what it is about.
     pub fn encode(self) -> String {
         match self {
+            Self::Choose { turn, choice } => format!("w{turn}.{choice}"),
+            Self::Back(turn) => format!("b{turn}"),
+            Self::Stop(turn) => format!("z{turn}"),
+            Self::Resume(turn) => format!("u{turn}"),
+            Self::KeepFlow(turn) => format!("p{turn}"),
+            Self::OtherFlow(turn) => format!("P{turn}"),
             Self::Link => "l".into(),
             Self::LinkQr => "q".into(),
             Self::LinkCode => "c".into(),
@@ -73,8 +109,18 @@ impl Action {
         if letter == 'g' {
             return Language::from_code(rest).map(Self::Speak);
         }
+        if letter == 'w' {
+            let (turn, choice) = rest.split_once('.')?;
+            return Some(Self::Choose { turn: turn.parse().ok()?, choice: choice.parse().ok()? });
+        }
         let id: i64 = rest.parse().ok()?;
+        let turn = u32::try_from(id);
         Some(match letter {
+            'b' => Self::Back(turn.ok()?),
+            'z' => Self::Stop(turn.ok()?),
+            'u' => Self::Resume(turn.ok()?),
+            'p' => Self::KeepFlow(turn.ok()?),
+            'P' => Self::OtherFlow(turn.ok()?),
             'x' => Self::LinkCancel(AccountId(id)),
             'r' => Self::Reconnect(AccountId(id)),
             'o' => Self::Logout(AccountId(id)),

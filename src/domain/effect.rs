@@ -71,6 +71,9 @@ pub struct Outgoing {
     /// Whether it arrives without sound.
     #[serde(default)]
     pub silent: bool,
+    /// The message in whose place it comes, which goes once this one is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<MessageId>,
     /// The language that it is in, for what a sender adds.
     #[serde(default, skip_serializing_if = "Language::is_default")]
     pub language: Language,
@@ -86,9 +89,13 @@ impl Slot {
     pub fn linking(account: AccountId) -> Self {
         Slot(format!("link:{account}"))
     }
-    /// How urgent it is: a linking waits for the person's phone, an outcome is news.
+    /// The questions of one flow, by the turn at which it began.
+    pub fn question(run: u32) -> Self {
+        Slot(format!("question:{run}"))
+    }
+    /// How urgent it is: the person waits for a question and a linking, an outcome is news.
     pub fn class(&self) -> Class {
-        if self.0.starts_with("link:") { Class::Answer } else { Class::Progress }
+        if self.0.starts_with("link:") || self.0.starts_with("question:") { Class::Answer } else { Class::Progress }
     }
     /// The message that tells what became of an answer sent to WhatsApp.
     pub fn outcome(message_id: &str) -> Self {
@@ -103,6 +110,15 @@ pub struct Origin {
     pub account: AccountId,
     /// The chat to answer to.
     pub chat: Jid,
+}
+
+/// Where a question is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placing {
+    /// In the message that showed the last one.
+    InPlace,
+    /// In a new message, below everything; the one that showed the last one goes.
+    Below,
 }
 
 /// One thing to be done.
@@ -133,6 +149,17 @@ pub enum Effect {
         reply_to: Option<MessageId>,
         /// After this it is not worth sending any more.
         expires_at: Option<Timestamp>,
+    },
+    /// Show the question that waits. There is one message for all of a flow's questions.
+    Ask {
+        /// The turn at which that message began.
+        run: u32,
+        /// The question.
+        text: Phrase,
+        /// Buttons.
+        keyboard: Vec<Vec<Button>>,
+        /// Where.
+        placing: Placing,
     },
     /// Answer a pressed button; at once or never.
     AnswerPress {

@@ -23,7 +23,7 @@ pub mod zones;
 pub use account::{Account, AccountState, LoginMethod, Reason};
 pub use action::Action;
 pub use clock::{Clock, Timestamp};
-pub use conversation::Conversation;
+pub use conversation::{Conversation, Open, Place};
 pub use effect::{Body, Button, Class, Effect, Outgoing, Shown};
 pub use email::Email;
 pub use event::{ClientEvent, LoginStep};

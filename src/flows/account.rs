@@ -1,5 +1,5 @@
 //! What a number's news mean for its record and its owner.
-use super::{AccountChange, Env, Step, button, phrases};
+use super::{AccountChange, Changes, Env, button, phrases};
 use crate::domain::Timestamp;
 use crate::domain::effect::Slot;
 use crate::domain::{
@@ -8,25 +8,25 @@ use crate::domain::{
 use crate::t;
 
 /// News of one of the person's numbers. Acks and receipts are not among them: they belong to messages.
-pub fn news(account: &Account, event: &ClientEvent, env: &Env) -> Step {
+pub fn news(account: &Account, event: &ClientEvent, env: &Env) -> Changes {
     match event {
         ClientEvent::Login(step) => login(account, step, env),
         ClientEvent::Online => online(account),
         ClientEvent::Offline(reason) => {
             if account.state.is_linked() {
-                Step::default().account(account.id, AccountState::Disconnected, Some(*reason))
+                Changes::default().account(account.id, AccountState::Disconnected, Some(*reason))
             } else {
-                Step::default()
+                Changes::default()
             }
         }
         ClientEvent::Ended { reason, until } => ended(account, *reason, *until),
-        ClientEvent::Ack { .. } | ClientEvent::Receipt { .. } => Step::default(),
+        ClientEvent::Ack { .. } | ClientEvent::Receipt { .. } => Changes::default(),
     }
 }
 
-fn login(account: &Account, step: &LoginStep, env: &Env) -> Step {
+fn login(account: &Account, step: &LoginStep, env: &Env) -> Changes {
     if account.state != AccountState::QrScanning {
-        return Step::default();
+        return Changes::default();
     }
     let slot = Slot::linking(account.id);
     let cancel = vec![vec![button(t!("button-cancel"), Action::LinkCancel(account.id))]];
@@ -34,12 +34,12 @@ fn login(account: &Account, step: &LoginStep, env: &Env) -> Step {
         LoginStep::Qr { payload, expires_in } => {
             let shown = Shown::Qr { payload: payload.clone(), caption: t!("link-scan") };
             let expires_at = Some(env.now.after(*expires_in));
-            Step::default().effect(Effect::Show { slot, shown, keyboard: cancel, reply_to: None, expires_at })
+            Changes::default().effect(Effect::Show { slot, shown, keyboard: cancel, reply_to: None, expires_at })
         }
         LoginStep::Code { code, expires_in } => {
             let shown = Shown::Text(t!("link-code", code = in_halves(code)));
             let expires_at = Some(env.now.after(*expires_in));
-            Step::default().effect(Effect::Show { slot, shown, keyboard: cancel, reply_to: None, expires_at })
+            Changes::default().effect(Effect::Show { slot, shown, keyboard: cancel, reply_to: None, expires_at })
         }
         LoginStep::Paired { phone } => proven(account, phone),
         LoginStep::Refused(reason) => link_failed(account, *reason),
@@ -55,9 +55,9 @@ fn in_halves(code: &str) -> String {
 }
 
 /// The phone has proven possession of this number.
-pub fn proven(account: &Account, phone: &PhoneNumber) -> Step {
+pub fn proven(account: &Account, phone: &PhoneNumber) -> Changes {
     let mut step =
-        Step::default().show(Slot::linking(account.id), t!("link-paired", phone = phone.to_string()), Vec::new());
+        Changes::default().show(Slot::linking(account.id), t!("link-paired", phone = phone.to_string()), Vec::new());
     step.accounts.push(AccountChange {
         account: account.id,
         state: AccountState::Authenticated,
@@ -68,13 +68,13 @@ pub fn proven(account: &Account, phone: &PhoneNumber) -> Step {
 }
 
 /// A linking that came to nothing leaves no number behind.
-pub fn link_failed(account: &Account, reason: Reason) -> Step {
+pub fn link_failed(account: &Account, reason: Reason) -> Changes {
     let again = match account.method {
         LoginMethod::Qr => Action::LinkQr,
         LoginMethod::Code(_) => Action::LinkCode,
     };
     let keyboard = vec![vec![button(t!("button-again"), again), button(t!("button-other-way"), Action::Link)]];
-    Step::default().account(account.id, AccountState::Removed, Some(reason)).show(
+    Changes::default().account(account.id, AccountState::Removed, Some(reason)).show(
         Slot::linking(account.id),
         t!("link-failed", why = phrases::reason(reason), code = reason.code()),
         keyboard,
@@ -82,7 +82,7 @@ pub fn link_failed(account: &Account, reason: Reason) -> Step {
 }
 
 /// The number that was just proven is linked already, by this or another person: told without saying by whom.
-pub fn taken(account: &Account, reason: Reason) -> Step {
+pub fn taken(account: &Account, reason: Reason) -> Changes {
     let mut step = link_failed(account, reason);
     // The new device exists by now; it has to go from WhatsApp too.
     for change in &mut step.accounts {
@@ -91,23 +91,23 @@ pub fn taken(account: &Account, reason: Reason) -> Step {
     step
 }
 
-fn online(account: &Account) -> Step {
+fn online(account: &Account) -> Changes {
     match account.state {
-        AccountState::Authenticated => Step::default().account(account.id, AccountState::Connected, None).show(
+        AccountState::Authenticated => Changes::default().account(account.id, AccountState::Connected, None).show(
             Slot::linking(account.id),
             t!("linked", number = phrases::account_name(account)),
             Vec::new(),
         ),
         AccountState::Disconnected | AccountState::Failed => {
-            Step::default().account(account.id, AccountState::Connected, None)
+            Changes::default().account(account.id, AccountState::Connected, None)
         }
         AccountState::Connected | AccountState::QrScanning | AccountState::LoggingOut | AccountState::Removed => {
-            Step::default()
+            Changes::default()
         }
     }
 }
 
-fn ended(account: &Account, reason: Reason, until: Option<Timestamp>) -> Step {
+fn ended(account: &Account, reason: Reason, until: Option<Timestamp>) -> Changes {
     let by_phone = t!(
         "logged-out-by-phone",
         number = phrases::account_name(account),
@@ -116,13 +116,13 @@ fn ended(account: &Account, reason: Reason, until: Option<Timestamp>) -> Step {
     );
     match account.state {
         AccountState::QrScanning => link_failed(account, reason),
-        AccountState::LoggingOut | AccountState::Removed => Step::default(),
-        _ if reason == Reason::LoggedOut => Step::default()
+        AccountState::LoggingOut | AccountState::Removed => Changes::default(),
+        _ if reason == Reason::LoggedOut => Changes::default()
             .account(account.id, AccountState::LoggingOut, Some(reason))
             .ask(by_phone, vec![vec![button(t!("button-link"), Action::Link)]]),
-        _ if comes_back(reason) => Step::default().account(account.id, AccountState::Disconnected, Some(reason)),
-        AccountState::Failed if account.reason == Some(reason) => Step::default(),
-        _ => Step::default().account(account.id, AccountState::Failed, Some(reason)).ask(
+        _ if comes_back(reason) => Changes::default().account(account.id, AccountState::Disconnected, Some(reason)),
+        AccountState::Failed if account.reason == Some(reason) => Changes::default(),
+        _ => Changes::default().account(account.id, AccountState::Failed, Some(reason)).ask(
             phrases::number_failed(account, reason, until),
             vec![vec![button(t!("button-reconnect"), Action::Reconnect(account.id))]],
         ),

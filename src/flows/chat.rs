@@ -1,5 +1,5 @@
 //! Text from WhatsApp into the chat, and replies back.
-use super::{Env, Step, button, link, note, phrases};
+use super::{Changes, Env, button, link, note, phrases};
 use crate::domain::effect::Slot;
 use crate::domain::{Account, Action, Class, Content, Effect, InboundMessage, MessageId, Reason, Shown};
 use crate::store::UserContext;
@@ -11,21 +11,21 @@ use crate::t;
 const WHATSAPP_TEXT_BYTES: usize = 65_536;
 
 /// A text without a question to answer: a reply to a forwarded message goes to its chat.
-pub fn answer(user: &UserContext, text: &str, message: MessageId, env: &Env) -> Step {
+pub fn answer(user: &UserContext, text: &str, message: MessageId, env: &Env) -> Changes {
     let Some((origin, _)) = user.reply() else {
         return if user.accounts().is_empty() {
-            Step::default().ask(t!("chat-link-first"), link::methods())
+            Changes::default().ask(t!("chat-link-first"), link::methods())
         } else {
-            Step::default().reply(message, t!("chat-reply-to-answer"))
+            Changes::default().reply(message, t!("chat-reply-to-answer"))
         };
     };
     let Some(account) = user.account(origin.account).filter(|a| a.state.is_linked()) else {
-        return Step::default().reply(message, t!("chat-number-gone"));
+        return Changes::default().reply(message, t!("chat-number-gone"));
     };
     if text.len() > WHATSAPP_TEXT_BYTES {
-        return Step::default().reply(message, t!("chat-too-long"));
+        return Changes::default().reply(message, t!("chat-too-long"));
     }
-    Step::default().effect(Effect::SendWhatsApp {
+    Changes::default().effect(Effect::SendWhatsApp {
         account: account.id,
         chat: origin.chat.clone(),
         text: text.to_owned(),
@@ -71,21 +71,21 @@ pub fn outcome(send: &Send, state: SendState, reason: Option<Reason>) -> Effect 
 }
 
 /// Sends a message of unknown fate once more.
-pub fn resend(user: &UserContext, callback: &str) -> Step {
+pub fn resend(user: &UserContext, callback: &str) -> Changes {
     match user.send().filter(|s| s.state == SendState::Unknown) {
-        Some(send) if user.account(send.account).is_some_and(|a| a.state.is_linked()) => Step::default()
+        Some(send) if user.account(send.account).is_some_and(|a| a.state.is_linked()) => Changes::default()
             .effect(Effect::Resend { effect: send.id })
             .effect(note(callback, Some(t!("note-sending-again")))),
-        _ => Step::default().effect(note(callback, Some(t!("note-stale")))),
+        _ => Changes::default().effect(note(callback, Some(t!("note-stale")))),
     }
 }
 
 /// Leaves a message of unknown fate as it is.
-pub fn forget(user: &UserContext, callback: &str) -> Step {
+pub fn forget(user: &UserContext, callback: &str) -> Changes {
     match user.send().filter(|s| s.state == SendState::Unknown) {
         Some(send) => {
-            Step::default().effect(Effect::Forget { effect: send.id }).effect(note(callback, Some(t!("note-left"))))
+            Changes::default().effect(Effect::Forget { effect: send.id }).effect(note(callback, Some(t!("note-left"))))
         }
-        None => Step::default().effect(note(callback, Some(t!("note-stale")))),
+        None => Changes::default().effect(note(callback, Some(t!("note-stale")))),
     }
 }

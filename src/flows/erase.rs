@@ -1,26 +1,54 @@
 //! Erasing everything, after a typed confirmation.
-use super::{Step, button, phrases};
-use crate::domain::{Action, Conversation, Effect, Phrase};
+use super::engine::{Flow, Given, Next, Question};
+use super::{Changes, Env, phrases};
+use crate::domain::{Effect, Phrase};
 use crate::store::UserContext;
 use crate::t;
+use serde::{Deserialize, Serialize};
 
-/// Asks to type the word.
-pub fn ask(user: &UserContext) -> Step {
-    let keyboard = vec![vec![button(t!("button-keep"), Action::Cancel)]];
-    Step::default()
-        .ask(t!("erase-ask", word = phrases::erase_word(user.locale())), keyboard)
-        .then(Conversation::EraseConfirm)
+/// The flow.
+pub struct Erase;
+
+/// Its steps.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// Type the word.
+    Confirm,
 }
 
-/// Something else came than the word.
-pub fn again(user: &UserContext) -> Phrase {
-    t!("erase-again", word = phrases::erase_word(user.locale()))
-}
+impl Flow for Erase {
+    const NAME: &'static str = "erase";
+    type Step = Step;
+    type Answers = ();
 
-/// Erases when the word is right; anything else keeps everything and asks again.
-pub fn confirm(user: &UserContext, text: &str) -> Step {
-    if phrases::is_erase_word(text) {
-        return Step::default().effect(Effect::Erase).then(Conversation::Idle);
+    fn title() -> Phrase {
+        t!("erase-title")
     }
-    Step::default().say(again(user))
+
+    fn begin(_: &UserContext, _: &Env) -> Result<(Step, ()), Changes> {
+        Ok((Step::Confirm, ()))
+    }
+
+    fn ask(_: Step, (): &(), user: &UserContext, _: &Env) -> Question {
+        let word = phrases::erase_word(user.locale());
+        Question::new(t!("erase-ask", word = word), again(user))
+    }
+
+    fn answer(_: Step, (): (), given: Given<'_>, user: &UserContext, _: &Env) -> Next<Self> {
+        match given {
+            Given::Text(text) if phrases::is_erase_word(text) => {
+                Next::Done(t!("erasing"), Changes::default().effect(Effect::Erase))
+            }
+            _ => Next::Again(again(user)),
+        }
+    }
+
+    fn aside(user: &UserContext) -> Phrase {
+        t!("parked-erase", word = phrases::erase_word(user.locale()))
+    }
+}
+
+fn again(user: &UserContext) -> Phrase {
+    t!("erase-again", word = phrases::erase_word(user.locale()))
 }

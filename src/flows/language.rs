@@ -1,11 +1,11 @@
 //! In which language the bot speaks with somebody.
-use super::{Step, button};
+use super::{Changes, button};
 use crate::domain::{Action, Effect, Language, Phrase};
 use crate::t;
 
 /// Asks which one.
-pub fn ask() -> Step {
-    Step::default().ask(t!("language-ask"), vec![Language::ALL.into_iter().map(offer).collect()])
+pub fn ask() -> Changes {
+    Changes::default().ask(t!("language-ask"), vec![Language::ALL.into_iter().map(offer).collect()])
 }
 
 fn offer(language: Language) -> crate::domain::Button {
@@ -13,7 +13,7 @@ fn offer(language: Language) -> crate::domain::Button {
 }
 
 /// The one that was named after the command.
-pub fn named(name: &str) -> Step {
+pub fn named(name: &str) -> Changes {
     let name = name.trim().to_lowercase();
     let known = |language: &Language| {
         language.code() == name || language.name().to_lowercase().split(' ').any(|word| word == name)
@@ -22,12 +22,12 @@ pub fn named(name: &str) -> Step {
         Some(language) => speak(language),
         None => {
             let names: Vec<&str> = Language::ALL.iter().map(|language| language.name()).collect();
-            Step::default().say(t!("language-unknown", languages = names.join(", ")))
+            Changes::default().say(t!("language-unknown", languages = names.join(", ")))
         }
     }
 }
 
 /// Speaks it from now on.
-pub fn speak(language: Language) -> Step {
-    Step::default().effect(Effect::Speak(language)).say(t!("language-set"))
+pub fn speak(language: Language) -> Changes {
+    Changes::default().effect(Effect::Speak(language)).say(t!("language-set"))
 }

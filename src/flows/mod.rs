@@ -4,11 +4,11 @@
 //! [`UserContext`] is all it knows.
 pub mod account;
 pub mod chat;
+pub mod engine;
 pub mod erase;
 pub mod language;
 pub mod link;
 pub mod numbers;
-pub mod park;
 pub mod phrases;
 pub mod welcome;
 
@@ -19,6 +19,7 @@ use crate::domain::{
 };
 use crate::store::UserContext;
 use crate::t;
+use engine::{AnyFlow, Given, Of};
 use std::time::Duration;
 
 /// What a step may use besides the person's state.
@@ -32,6 +33,15 @@ pub struct Env {
     pub rules: Rules,
     /// What of the person's is awake.
     pub awake: Awake,
+    /// The flows that there are.
+    pub flows: &'static [Registered],
+}
+
+impl Env {
+    /// The flow of this name.
+    pub fn flow(&self, name: &str) -> Option<&'static dyn AnyFlow> {
+        self.flows.iter().find(|registered| registered.flow.name() == name).map(|registered| registered.flow)
+    }
 }
 
 /// What of a person's is awake besides the database that a step works on.
@@ -73,9 +83,9 @@ pub struct AccountChange {
 
 /// What a step changes and wants done.
 #[derive(Default)]
-pub struct Step {
+pub struct Changes {
     /// Where the conversation stands from now on, when it moves.
-    pub conversation: Option<Conversation>,
+    pub conversation: Option<Box<Conversation>>,
     /// Whether the person has blocked the bot, when that changes.
     pub blocked: Option<bool>,
     /// Changes of accounts.
@@ -84,7 +94,7 @@ pub struct Step {
     pub effects: Vec<Effect>,
 }
 
-impl Step {
+impl Changes {
     /// Does this too.
     #[must_use]
     pub fn effect(mut self, effect: Effect) -> Self {
@@ -119,16 +129,16 @@ impl Step {
     /// Moves the conversation too.
     #[must_use]
     pub fn then(mut self, conversation: Conversation) -> Self {
-        self.conversation = Some(conversation);
+        self.conversation = Some(Box::new(conversation));
         self
     }
 
     /// Does this first, and then that; where both move the same, that counts.
     #[must_use]
-    pub fn before(mut self, that: Step) -> Self {
+    pub fn before(mut self, that: Changes) -> Self {
         self.accounts.extend(that.accounts);
         self.effects.extend(that.effects);
-        Step {
+        Changes {
             conversation: that.conversation.or(self.conversation),
             blocked: that.blocked.or(self.blocked),
             accounts: self.accounts,
@@ -151,101 +161,123 @@ pub fn button(label: Phrase, action: Action) -> Button {
 
 /// The commands that clients show, with what they do.
 pub fn commands() -> Vec<(&'static str, Phrase)> {
-    vec![
+    let mut all = vec![
         ("start", t!("command-start")),
-        ("link", t!("command-link")),
         ("numbers", t!("command-numbers")),
         ("status", t!("command-status")),
         ("logout", t!("command-logout")),
         ("language", t!("command-language")),
         ("cancel", t!("command-cancel")),
-        ("erase", t!("command-erase")),
         ("help", t!("command-help")),
-    ]
+    ];
+    all.extend(FLOWS.iter().map(|registered| (registered.command, (registered.about)())));
+    all
 }
+
+/// A flow, and the command that begins it.
+pub struct Registered {
+    /// The command's name.
+    pub command: &'static str,
+    /// What it does, as clients show it.
+    pub about: fn() -> Phrase,
+    /// The flow.
+    pub flow: &'static dyn AnyFlow,
+}
+
+/// Every flow.
+pub const FLOWS: &[Registered] = &[
+    Registered { command: "link", about: || t!("command-link"), flow: &Of::<link::Link>::new() },
+    Registered { command: "erase", about: || t!("command-erase"), flow: &Of::<erase::Erase>::new() },
+];
 
 /// One step: what the person did, and what follows from it. A question that has waited too long does not count any more,
 /// whoever notices it first.
-pub fn step(user: &mut UserContext, input: &Input, env: &Env) -> Step {
-    let parked = if park::is_overdue(user, env) { park::question(user) } else { Step::default() };
+pub fn step(user: &mut UserContext, input: &Input, env: &Env) -> Changes {
+    let mut aside = Changes::default();
+    if is_overdue(user, env) {
+        aside = engine::set_aside(user, env);
+        user.moved(aside.conversation.as_deref().cloned().unwrap_or_default());
+    }
     let mut step = answer(user, input, env);
     // Who can do something here has not blocked the bot, whatever was heard before.
     if user.blocked() && !matches!(input, Input::Blocked) {
         step.blocked = Some(false);
     }
-    parked.before(step)
+    aside.before(step)
 }
 
-fn answer(user: &UserContext, input: &Input, env: &Env) -> Step {
+/// Whether the conversation's question has waited too long for its answer.
+fn is_overdue(user: &UserContext, env: &Env) -> bool {
+    user.waits_since().is_some_and(|since| since.until(env.now) >= env.rules.session_ttl)
+}
+
+fn answer(user: &UserContext, input: &Input, env: &Env) -> Changes {
     match input {
         Input::Command { name, rest, message } => command(user, name, rest, *message, env),
-        Input::Text { text, message, .. } => text_step(user, text, *message, env),
-        Input::Contact { phone: Some(phone), .. } if user.conversation() == Conversation::LinkNumber => {
-            link::by_code(user, phone.digits(), env)
-        }
-        Input::Contact { message, .. } | Input::Other { message, .. } => unexpected(user, *message),
+        // A reply to a message from WhatsApp is never an answer to a question of ours.
+        Input::Text { text, message, .. } if user.reply().is_some() => chat::answer(user, text, *message, env),
+        Input::Text { text, message, .. } => engine::take(user, env, Given::Text(text), Some(*message))
+            .unwrap_or_else(|| chat::answer(user, text, *message, env)),
+        Input::Contact { phone: Some(phone), message } => engine::take(user, env, Given::Phone(phone), Some(*message))
+            .unwrap_or_else(|| Changes::default().reply(*message, t!("text-only"))),
+        Input::Contact { message, .. } | Input::Other { message, .. } => engine::unexpected(user, env, *message)
+            .unwrap_or_else(|| Changes::default().reply(*message, t!("text-only"))),
         Input::Press { callback, .. } => press(user, callback, env),
-        Input::Edited { message } => Step::default().reply(*message, t!("edited")),
-        Input::Blocked => Step { blocked: Some(true), ..Step::default() },
-        Input::Unblocked => Step { blocked: Some(false), ..Step::default() },
+        Input::Edited { message } => Changes::default().reply(*message, t!("edited")),
+        Input::Blocked => Changes { blocked: Some(true), ..Changes::default() },
+        Input::Unblocked => Changes { blocked: Some(false), ..Changes::default() },
     }
 }
 
-fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: &Env) -> Step {
+fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: &Env) -> Changes {
     match name {
         "start" => welcome::start(user),
-        "help" => Step::default().say(t!("help")),
+        "help" => Changes::default().say(t!("help")),
         "link" if rest.is_empty() => link::choose(user, env),
         "link" => link::by_code(user, rest, env),
         "numbers" => numbers::list(user),
         "status" => numbers::status(user, env),
         "logout" => numbers::choose_logout(user),
-        "erase" => erase::ask(user),
         "language" if rest.is_empty() => language::ask(),
         "language" => language::named(rest),
-        "cancel" => cancel(user, false),
-        _ => Step::default().reply(message, t!("unknown-command")),
+        "cancel" => cancel(user, Some(message)),
+        _ => match env.flows.iter().find(|registered| registered.command == name) {
+            Some(registered) => engine::begin(user, env, registered.flow.name(), Some(message)),
+            None => Changes::default().reply(message, t!("unknown-command")),
+        },
     }
 }
 
-fn text_step(user: &UserContext, text: &str, message: MessageId, env: &Env) -> Step {
-    match user.conversation() {
-        Conversation::LinkNumber => link::by_code(user, text, env),
-        Conversation::EraseConfirm => erase::confirm(user, text),
-        Conversation::Idle => chat::answer(user, text, message, env),
+fn press(user: &UserContext, callback: &str, env: &Env) -> Changes {
+    let stale = || Changes::default().effect(note(callback, Some(t!("note-stale"))));
+    // Forged, copied from somebody else, or older than this version: told in the same words.
+    let Some(action) = user.pressed() else { return stale() };
+    let turn = action.turn();
+    if turn.is_some_and(|turn| engine::stale(user, turn)) {
+        return stale();
     }
-}
-
-fn unexpected(user: &UserContext, message: MessageId) -> Step {
-    let expected = match user.conversation() {
-        Conversation::LinkNumber => t!("link-send-number"),
-        Conversation::EraseConfirm => erase::again(user),
-        Conversation::Idle => t!("text-only"),
-    };
-    Step::default().reply(message, expected)
-}
-
-fn press(user: &UserContext, callback: &str, env: &Env) -> Step {
-    let Some(action) = user.pressed() else {
-        // Forged, copied from somebody else, or older than this version: told in the same words.
-        return Step::default().effect(note(callback, Some(t!("note-stale"))));
-    };
     let step = match action {
-        Action::Link => link::choose(user, env),
-        Action::LinkQr => link::by_qr(user, env),
-        Action::LinkCode => link::ask_number(user, env),
+        Action::Choose { choice, .. } => engine::chosen(user, env, choice),
+        Action::Back(_) => engine::back(user, env),
+        Action::Stop(_) => engine::cancel(user, None),
+        Action::Resume(_) => engine::resume(user, env),
+        Action::KeepFlow(_) => engine::keep(user, env),
+        Action::OtherFlow(_) => engine::replace(user, env),
+        Action::Link => Some(link::choose(user, env)),
+        Action::LinkQr => Some(link::by_qr(user, env)),
+        Action::LinkCode => Some(engine::begin(user, env, link::NAME, None)),
         Action::LinkCancel(account) => return link::cancel(user, account, callback),
-        Action::Numbers => numbers::list(user),
+        Action::Numbers => Some(numbers::list(user)),
         Action::Reconnect(account) => return numbers::reconnect(user, account, callback),
         Action::Logout(account) => return numbers::ask_logout(user, account, callback),
         Action::LogoutConfirm(account) => return numbers::logout(user, account, callback),
         Action::Resend(_) => return chat::resend(user, callback),
         Action::Forget(_) => return chat::forget(user, callback),
-        Action::Cancel => cancel(user, true),
-        Action::Speak(language) => language::speak(language),
-        Action::Help => Step::default().say(t!("help")),
+        Action::Cancel => Some(cancel(user, None)),
+        Action::Speak(language) => Some(language::speak(language)),
+        Action::Help => Some(Changes::default().say(t!("help"))),
     };
-    step.effect(note(callback, None))
+    step.map_or_else(stale, |step| step.effect(note(callback, None)))
 }
 
 /// The answer to a pressed button.
@@ -253,16 +285,20 @@ fn note(callback: &str, text: Option<Phrase>) -> Effect {
     Effect::AnswerPress { callback: callback.to_owned(), text, alert: false }
 }
 
-/// Stops what is under way. `offered`: by a button that offered to, so there was a question that is hereby answered.
-fn cancel(user: &UserContext, offered: bool) -> Step {
-    let mut step = Step::default();
-    let mut stopped = offered || user.conversation() != Conversation::Idle;
-    for account in user.accounts().iter().filter(|a| a.state == AccountState::QrScanning) {
-        step = link::stop(step, account.id);
-        stopped = true;
+/// Stops what is under way. `message`: the command; without, a button that offered to stop was pressed, so there was a
+/// question that is hereby answered.
+fn cancel(user: &UserContext, message: Option<MessageId>) -> Changes {
+    let mut step = Changes::default();
+    let linking: Vec<AccountId> =
+        user.accounts().iter().filter(|a| a.state == AccountState::QrScanning).map(|a| a.id).collect();
+    for account in &linking {
+        step = link::stop(step, *account);
     }
-    let said = if stopped { t!("cancelled") } else { t!("nothing-to-cancel") };
-    step.say(said).then(Conversation::Idle)
+    match engine::cancel(user, message) {
+        Some(stopped) => step.before(stopped),
+        None if message.is_none() || !linking.is_empty() => step.say(t!("cancelled")),
+        None => step.say(t!("nothing-to-cancel")),
+    }
 }
 
 /// Where a message from WhatsApp comes from, for its replies.

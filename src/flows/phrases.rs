@@ -3,8 +3,7 @@ use crate::domain::email::EmailError;
 use crate::domain::name::{ABOUT, NAME, NameError};
 use crate::domain::phone::PhoneError;
 use crate::domain::{
-    Account, AccountState, Choice, Conversation, InboundMessage, Language, LoginMethod, Phrase, Reason, RichText,
-    Timestamp,
+    Account, AccountState, Choice, InboundMessage, Language, LoginMethod, Phrase, Reason, RichText, Timestamp,
 };
 use crate::store::sends::SendState;
 use crate::t;
@@ -164,15 +163,6 @@ pub fn erased(unlinked: usize, unconfirmed: usize, files: usize, claims: usize) 
     match unconfirmed {
         0 => receipt,
         n => receipt.and(Phrase::verbatim("\n\n")).and(t!("erased-unconfirmed", n = n)),
-    }
-}
-
-/// The conversation on screen, and how long it stays.
-pub fn awake_conversation(conversation: Conversation, ttl: Duration) -> Phrase {
-    match conversation {
-        Conversation::Idle => t!("awake-idle", span = span(ttl)),
-        Conversation::LinkNumber => t!("awake-link", span = span(ttl)),
-        Conversation::EraseConfirm => t!("awake-erase", span = span(ttl)),
     }
 }
 

@@ -14,7 +14,7 @@ use super::error::Result;
 use super::key::{SessionKey, SessionKind};
 use super::payload::Payload;
 use super::store::{Expected, Query, Record, SessionStore, Version};
-use crate::domain::{Account, AccountId, AccountState, ChatId, Conversation, MessageId, Reason, TelegramId, Timestamp};
+use crate::domain::{Account, AccountId, AccountState, ChatId, MessageId, Place, Reason, TelegramId, Timestamp};
 
 /// The newest form that is known here. A change that an older program would misread makes it larger.
 pub const USER_SESSION_VERSION: u32 = 1;
@@ -113,9 +113,9 @@ impl UserSession {
 
     /// Notes which step waits for an answer, if any does.
     #[must_use]
-    pub fn waiting_for(mut self, conversation: Conversation) -> Self {
-        let (flow, step) = conversation.names().unzip();
-        (self.flow, self.step) = (flow.map(Word::new), step.map(Word::new));
+    pub fn waiting_for(mut self, place: Option<Place>) -> Self {
+        let (flow, step) = place.map(|place| (Word(place.flow), Word(place.step))).unzip();
+        (self.flow, self.step) = (flow, step);
         self
     }
 
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_form_is_stable() {
-        let mut session = UserSession::new(TelegramId(7), Timestamp(0)).waiting_for(Conversation::LinkNumber);
+        let mut session = UserSession::new(TelegramId(7), Timestamp(0)).waiting_for(Some(Place::new("link", "number")));
         session.last_seen_at = Timestamp(1_790_000_000_000);
         let reason = Some(Reason::LoggedOut);
         session.numbers.push(NumberState { account: AccountId(1), state: AccountState::Failed, reason });
@@ -277,7 +277,7 @@ mod tests {
                     \"previous_message\":{\"chat\":7,\"message\":12}}";
         assert_eq!(Payload::of(&session).unwrap().as_str(), text);
         assert_eq!(serde_json::from_str::<UserSession>(text).unwrap(), session);
-        let idle = session.waiting_for(Conversation::Idle);
+        let idle = session.waiting_for(None);
         assert_eq!((idle.flow, idle.step), (None, None));
     }
 

@@ -27,13 +27,13 @@ labels! {
     FORGET_BUTTON = "button-forget" "Leave it";
     KEEP_BUTTON = "button-keep" "Keep everything";
     LINK_BUTTON = "button-link" "➕ Link a number";
-    LOGOUT_BUTTON = "button-logout" "🚪 Log out";
     LOGOUT_YES_BUTTON = "button-logout-yes" "🚪 Yes, log out";
     OTHER_WAY_BUTTON = "button-other-way" "Another way";
     QR_BUTTON = "button-qr" "📷 QR code";
     RECONNECT_BUTTON = "button-reconnect" "🔄 Reconnect";
     RESEND_BUTTON = "button-resend" "Send again";
     SENDING_AGAIN = "note-sending-again" "Sending again…";
+    RESUME_BUTTON = "button-resume" "▶ Continue";
     STALE = "note-stale" "This button is not valid (any more). /start shows where you are.";
 }
 

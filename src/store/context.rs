@@ -15,8 +15,8 @@
 use super::error::Result;
 use super::handle::Tx;
 use super::seal::SealKey;
-use super::{accounts, flags, messages, profile, says, sends, tokens};
-use crate::domain::effect::Origin;
+use super::{accounts, flags, messages, profile, says, sends, shows, tokens};
+use crate::domain::effect::{Origin, Slot};
 use crate::domain::{
     Account, AccountId, Action, ChatId, Conversation, Input, MessageId, Profile, Registration, Timestamp,
 };
@@ -32,6 +32,7 @@ pub struct UserContext {
     accounts: Vec<Account>,
     conversation: Conversation,
     waits_since: Option<Timestamp>,
+    screen: Option<MessageId>,
     blocked: bool,
     locale: Locale,
     qr_shown: Vec<Timestamp>,
@@ -55,8 +56,9 @@ pub(in crate::store) fn load(
     let mut context = UserContext {
         chat,
         accounts: accounts::list(tx)?,
+        waits_since: changed_at.filter(|_| conversation.open.is_some()),
+        screen: shows::message(tx, &Slot::question(conversation.run))?,
         conversation,
-        waits_since: changed_at.filter(|_| conversation != Conversation::Idle),
         blocked: flags::blocked(tx)?,
         locale: flags::locale(tx)?,
         qr_shown: accounts::qr_since(tx, Timestamp(now.0 - window))?,
@@ -102,16 +104,20 @@ impl UserContext {
         self.accounts.iter().find(|a| a.id == id)
     }
     /// Where their conversation stands.
-    pub fn conversation(&self) -> Conversation {
-        self.conversation
+    pub fn conversation(&self) -> &Conversation {
+        &self.conversation
     }
     /// Since when the conversation waits for an answer: when the person last did something. `None` when it does not.
     pub fn waits_since(&self) -> Option<Timestamp> {
         self.waits_since
     }
-    /// The conversation's question does not count any more.
-    pub fn drop_question(&mut self) {
-        self.conversation = Conversation::Idle;
+    /// The message that shows the question.
+    pub fn screen(&self) -> Option<MessageId> {
+        self.screen
+    }
+    /// The conversation stands here from now on, for the rest of the step.
+    pub fn moved(&mut self, conversation: Conversation) {
+        self.conversation = conversation;
         self.waits_since = None;
     }
     /// Whether they have blocked the bot.

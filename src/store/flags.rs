@@ -22,9 +22,9 @@ pub fn conversation(db: &Connection) -> Result<(Conversation, Option<Timestamp>)
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
-pub fn set_conversation(tx: &Tx<'_>, conversation: Conversation, now: Timestamp) -> Result<()> {
+pub fn set_conversation(tx: &Tx<'_>, conversation: &Conversation, now: Timestamp) -> Result<()> {
     tx.prepare_cached("INSERT OR REPLACE INTO conversation VALUES (1, ?1, ?2)")?
-        .execute(params![json(&conversation)?, now.0])?;
+        .execute(params![json(conversation)?, now.0])?;
     Ok(())
 }
 

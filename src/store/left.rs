@@ -3,7 +3,7 @@
 //! Reads only; the rows belong to their own modules.
 use super::error::Result;
 use super::{accounts, flags};
-use crate::domain::{Conversation, Timestamp};
+use crate::domain::Timestamp;
 use rusqlite::Connection;
 
 /// What waits in a vault.
@@ -33,6 +33,6 @@ pub fn of(db: &Connection) -> Result<Left> {
     Ok(Left {
         numbers: accounts::list(db)?.iter().filter(|a| a.state.needs_care()).count(),
         unfinished: (says && !flags::blocked(db)?) || unshared || flags::erasing(db)?.is_some(),
-        asked_at: changed_at.filter(|_| conversation != Conversation::Idle),
+        asked_at: changed_at.filter(|_| conversation.open.is_some()),
     })
 }

@@ -4,7 +4,7 @@ use super::handle::Tx;
 use super::rows::{from_json, json};
 use crate::domain::effect::Slot;
 use crate::domain::{Body, MessageId, Outgoing, Timestamp};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// What a slot should show now.
 #[derive(Clone)]
@@ -34,6 +34,53 @@ pub fn put(tx: &Tx<'_>, slot: &Slot, out: &Outgoing, expires_at: Option<Timestam
     )?
     .execute(params![slot.0, json(out)?, expires_at.map(|t| t.0), now.0])?;
     Ok(())
+}
+
+/// Forgets which messages showed the questions of earlier flows.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn forget_questions(tx: &Tx<'_>, but: &Slot) -> Result<()> {
+    // Their names begin so, and `;` follows `:`.
+    tx.prepare_cached(
+        "DELETE FROM shows WHERE slot > 'question:' AND slot < 'question;' AND slot <> ?1 AND shown >= version",
+    )?
+    .execute([&but.0])?;
+    Ok(())
+}
+
+/// The message that shows the slot, which it gives up: the next content gets a new one.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn take_message(tx: &Tx<'_>, slot: &Slot) -> Result<Option<MessageId>> {
+    let message = message(tx, slot)?;
+    tx.prepare_cached("UPDATE shows SET message = NULL, picture = 0 WHERE slot = ?1")?.execute([&slot.0])?;
+    Ok(message)
+}
+
+/// The message that shows the slot, or the one that it is about to replace.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn message(db: &Connection, slot: &Slot) -> Result<Option<MessageId>> {
+    let mut query = db.prepare_cached("SELECT message FROM shows WHERE slot = ?1")?;
+    let message: Option<Option<i64>> = query.query_row([&slot.0], |r| r.get(0)).optional()?;
+    match message {
+        Some(Some(message)) => Ok(Some(MessageId(message))),
+        Some(None) => replaced(db, slot),
+        None => Ok(None),
+    }
+}
+
+/// The message that the slot is about to replace with a new one.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn replaced(db: &Connection, slot: &Slot) -> Result<Option<MessageId>> {
+    let mut query = db.prepare_cached("SELECT payload FROM shows WHERE slot = ?1 AND message IS NULL")?;
+    let out = query.query_row([&slot.0], |r| from_json::<Outgoing>(&r.get::<_, String>(0)?)).optional()?;
+    Ok(out.and_then(|out| out.replaces))
 }
 
 /// The content that has waited longest to be shown.

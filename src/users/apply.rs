@@ -1,10 +1,10 @@
 //! From what a step wants to rows: the second half of a step's transaction.
-use crate::domain::effect::Origin;
+use crate::domain::effect::{Origin, Placing, Slot};
 use crate::domain::text::MESSAGE_UNITS;
 use crate::domain::{
-    AccountId, Body, Button, Class, Conversation, Effect, LoginMethod, MessageId, Outgoing, Phrase, RichText, Shown,
+    AccountId, Body, Button, Class, Effect, LoginMethod, MessageId, Outgoing, Phrase, Place, RichText, Shown,
 };
-use crate::flows::{Step, chat, phrases};
+use crate::flows::{Changes, chat, phrases};
 use crate::session::NumberState;
 use crate::store::sends::{NewSend, SendState};
 use crate::store::{Person, Result, Tx, accounts, flags, profile, says, sends, shows, tokens};
@@ -29,8 +29,8 @@ pub struct Applied {
     pub share: bool,
     /// Everything is to be erased.
     pub erase: bool,
-    /// Where the conversation stands, when it moved.
-    pub conversation: Option<Conversation>,
+    /// What the conversation waits for, when it moved.
+    pub conversation: Option<Option<Place>>,
     /// The numbers, when one of them changed.
     pub numbers: Option<Vec<NumberState>>,
 }
@@ -46,7 +46,7 @@ impl Applied {
         self.share |= other.share;
         self.erase |= other.erase;
         self.blocked = other.blocked.or(self.blocked);
-        self.conversation = other.conversation.or(self.conversation);
+        self.conversation = other.conversation.or(self.conversation.take());
         self.numbers = other.numbers.or(self.numbers.take());
     }
 }
@@ -84,10 +84,11 @@ impl<'a> Applier<'a> {
     ///
     /// # Errors
     /// [`StoreError`](crate::store::StoreError); then the transaction must not be committed.
-    pub fn apply(&mut self, step: Step) -> Result<Applied> {
-        let mut applied = Applied { blocked: step.blocked, conversation: step.conversation, ..Applied::default() };
+    pub fn apply(&mut self, step: Changes) -> Result<Applied> {
+        let mut applied = Applied { blocked: step.blocked, ..Applied::default() };
         if let Some(conversation) = step.conversation {
-            flags::set_conversation(self.tx, conversation, self.person.now())?;
+            flags::set_conversation(self.tx, &conversation, self.person.now())?;
+            applied.conversation = Some(conversation.place());
         }
         if let Some(blocked) = step.blocked {
             flags::set_blocked(self.tx, blocked)?;
@@ -119,6 +120,17 @@ impl<'a> Applier<'a> {
             Effect::Show { slot, shown, keyboard, reply_to, expires_at } => {
                 let out = self.outgoing(self.body(shown), &keyboard, reply_to);
                 shows::put(self.tx, &slot, &out, expires_at, self.person.now())?;
+                applied.talk = true;
+            }
+            Effect::Ask { run, text, keyboard, placing } => {
+                let slot = Slot::question(run);
+                shows::forget_questions(self.tx, &slot)?;
+                let mut out = self.outgoing(self.body(Shown::Text(text)), &keyboard, None);
+                out.replaces = match placing {
+                    Placing::Below => shows::take_message(self.tx, &slot)?,
+                    Placing::InPlace => shows::replaced(self.tx, &slot)?,
+                };
+                shows::put(self.tx, &slot, &out, None, self.person.now())?;
                 applied.talk = true;
             }
             Effect::AnswerPress { callback, text, alert } => {
@@ -184,7 +196,7 @@ impl<'a> Applier<'a> {
         if *method == LoginMethod::Qr {
             accounts::qr_shown(self.tx, self.person.now())?;
         } else {
-            let slot = crate::domain::effect::Slot::linking(account);
+            let slot = Slot::linking(account);
             let out = self.outgoing(self.body(Shown::Text(phrases::link_started(method))), &[], None);
             shows::put(self.tx, &slot, &out, None, self.person.now())?;
             applied.talk = true;
@@ -231,6 +243,7 @@ impl<'a> Applier<'a> {
             keyboard: keyboard.iter().map(|row| row.iter().map(sign).collect()).collect(),
             reply_to,
             silent: false,
+            replaces: None,
             language: self.locale.language,
         }
     }

@@ -8,7 +8,7 @@ use super::entry::UserEntry;
 use super::sink::AccountSink;
 use super::slots::Running;
 use crate::domain::{Account, AccountId, AccountState, ClientEvent, LoginMethod, PhoneNumber, Reason, Timestamp};
-use crate::flows::{Step, account, chat, phrases};
+use crate::flows::{Changes, account, chat, phrases};
 use crate::limits::Backoff;
 use crate::store::sends::SendState;
 use crate::store::{Claim, StoreError, Vault, VaultError, WaStore, accounts, sends};
@@ -222,7 +222,7 @@ impl Task {
         let mut applied = self
             .vault
             .step(now, move |tx, person| {
-                let mut step = Step::default().account(id, AccountState::Removed, account.reason);
+                let mut step = Changes::default().account(id, AccountState::Removed, account.reason);
                 if !told {
                     step = step.say(phrases::logged_out(&account, confirmed));
                 }

@@ -3,7 +3,7 @@ use super::apply::Applier;
 use super::entry::UserEntry;
 use super::slots::{LAST_ANSWER, Running};
 use crate::domain::{Reason, Timestamp};
-use crate::flows::{Step, chat};
+use crate::flows::{Changes, chat};
 use crate::store::sends::{Send, SendState};
 use crate::store::{Result, StoreError, Vault, sends};
 use crate::whatsapp::SendOutcome;
@@ -133,7 +133,7 @@ async fn record(entry: &UserEntry, vault: &Vault, send: Send, state: SendState, 
             if !sends::advance(tx, send.id, state, reason)? {
                 return Ok(None);
             }
-            let step = Step::default().effect(chat::outcome(&send, state, reason));
+            let step = Changes::default().effect(chat::outcome(&send, state, reason));
             Applier::new(tx, person, String::new())?.apply(step).map(Some)
         })
         .await?;

@@ -248,6 +248,7 @@ async fn give(shared: &Shared, user: TelegramId, receipt: &Receipt) -> bool {
         keyboard: Vec::new(),
         reply_to: None,
         silent: false,
+        replaces: None,
         language: receipt.language,
     };
     shared.budget.acquire(user, chat, Class::Answer).await;

@@ -53,7 +53,7 @@ async fn put_back_and_look(entry: &UserEntry) -> Result<Left, StoreError> {
 
 /// What the vault of an entry has left.
 async fn left(entry: &UserEntry) -> Result<Left, StoreError> {
-    let (_, asked_at) = entry.screen.question();
+    let asked_at = entry.screen.asked_at();
     match entry.opened_vault() {
         // Erased meanwhile: nothing of it may be noted any more.
         Some(vault) if vault.db().is_fenced() => Err(StoreError::Fenced),

@@ -75,6 +75,7 @@ mod tests {
             keyboard: Vec::new(),
             reply_to: None,
             silent: false,
+            replaces: None,
             language: crate::domain::Language::default(),
         };
         Say { id: 1, class: Class::Answer, out, origin: None, repeated: false }

@@ -6,7 +6,7 @@
 use super::apply::Applier;
 use super::entry::UserEntry;
 use crate::domain::Timestamp;
-use crate::flows::Step;
+use crate::flows::Changes;
 use crate::limits::Backoff;
 use crate::session::{Registrations, SessionError, SessionKey};
 use crate::store::profiles::Sharing;
@@ -66,7 +66,7 @@ async fn publication(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultE
                     if !profile::set_withdrawn(tx, edition)? {
                         return Ok(false);
                     }
-                    let step = Step::default().say(t!("profile-withdrawn"));
+                    let step = Changes::default().say(t!("profile-withdrawn"));
                     Applier::new(tx, person, source)?.apply(step).map(|_| true)
                 })
                 .await?;

@@ -5,7 +5,7 @@
 //! a connected number does not.
 use super::apply::Applied;
 use super::entry::UserEntry;
-use crate::domain::{AccountId, Class, Conversation, MessageId, TelegramId, Timestamp};
+use crate::domain::{AccountId, Class, MessageId, Place, TelegramId, Timestamp};
 use crate::session::{NumberState, ShownMessage, UserRecord, UserSession};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +25,7 @@ struct Live {
 #[derive(Default)]
 struct State {
     live: Option<Live>,
-    conversation: Conversation,
+    place: Option<Place>,
     numbers: Vec<NumberState>,
     previous: Option<ShownMessage>,
 }
@@ -45,7 +45,8 @@ pub(super) struct Screen {
 
 /// What a vault says when its entry begins.
 pub(super) struct Found {
-    pub conversation: Conversation,
+    /// What the conversation waits for.
+    pub place: Option<Place>,
     /// When the person last had a part in it.
     pub moved_at: Option<Timestamp>,
     pub numbers: Vec<NumberState>,
@@ -59,7 +60,7 @@ impl Screen {
     /// Begins with what the vault says, and what the session store still has. `true`: the projection has to be written.
     pub fn begin(&self, found: Found, record: Option<UserRecord>) -> bool {
         let mut state = self.state();
-        let waits = found.conversation != Conversation::Idle;
+        let waits = found.place.is_some();
         let was = record.map(|record| record.session);
         let seen_at = was.as_ref().map(|was| was.last_seen_at).max(found.moved_at.filter(|_| waits));
         if let Some(seen_at) = seen_at.filter(|_| state.live.is_none()) {
@@ -69,10 +70,10 @@ impl Screen {
             state.live = Some(Live { created_at, seen_at, used });
         }
         state.previous = was.as_ref().and_then(|was| was.previous_message).or(state.previous);
-        (state.conversation, state.numbers) = (found.conversation, found.numbers);
+        (state.place, state.numbers) = (found.place, found.numbers);
         // The vault wins where they differ.
         let differs = |was: &UserSession| {
-            let waiting = was.clone().waiting_for(state.conversation);
+            let waiting = was.clone().waiting_for(state.place.clone());
             (was.flow != waiting.flow, was.step != waiting.step) != (false, false) || was.numbers != state.numbers
         };
         state.live.is_some() && was.as_ref().is_none_or(differs)
@@ -89,8 +90,8 @@ impl Screen {
     pub fn moved(&self, applied: &mut Applied) -> bool {
         let mut state = self.state();
         let mut changed = false;
-        if let Some(conversation) = applied.conversation.take().filter(|c| *c != state.conversation) {
-            state.conversation = conversation;
+        if let Some(place) = applied.conversation.take().filter(|place| *place != state.place) {
+            state.place = place;
             changed = true;
         }
         if let Some(numbers) = applied.numbers.take().filter(|n| *n != state.numbers) {
@@ -112,10 +113,15 @@ impl Screen {
         self.state().live.map(|live| live.used)
     }
 
-    /// What the conversation waits for, and since when.
-    pub fn question(&self) -> (Conversation, Option<Timestamp>) {
+    /// Since when a question waits, if one does.
+    pub fn asked_at(&self) -> Option<Timestamp> {
         let state = self.state();
-        (state.conversation, state.live.map(|live| live.seen_at).filter(|_| state.conversation != Conversation::Idle))
+        state.live.map(|live| live.seen_at).filter(|_| state.place.is_some())
+    }
+
+    /// Whether a question waits.
+    pub fn waits(&self) -> bool {
+        self.state().place.is_some()
     }
 
     /// How many of the numbers keep this person's world awake.
@@ -143,7 +149,7 @@ impl Screen {
     fn session(&self, user: TelegramId) -> Option<UserSession> {
         let state = self.state();
         let live = state.live?;
-        let mut session = UserSession::new(user, live.created_at).waiting_for(state.conversation);
+        let mut session = UserSession::new(user, live.created_at).waiting_for(state.place.clone());
         session.last_seen_at = live.seen_at;
         session.numbers.clone_from(&state.numbers);
         session.previous_message = state.previous;

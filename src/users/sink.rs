@@ -2,7 +2,7 @@
 use super::apply::{Applied, Applier};
 use super::entry::UserEntry;
 use crate::domain::{AccountId, AccountState, ClientEvent, Generation, InboundMessage, Timestamp};
-use crate::flows::{Step, chat};
+use crate::flows::{Changes, chat};
 use crate::store::{StoreError, accounts, messages};
 use crate::whatsapp::{EventSink, SinkError};
 use async_trait::async_trait;
@@ -41,7 +41,7 @@ impl EventSink for AccountSink {
                     let name = messages::name(tx, &messages::canonical(tx, id, &message.sender)?)?;
                     let Some(effect) = chat::incoming(&account, name.as_deref(), message) else { continue };
                     let mut applier = Applier::new(tx, person, format!("w{id}:{seq}"))?;
-                    applied.join(applier.apply(Step::default().effect(effect))?);
+                    applied.join(applier.apply(Changes::default().effect(effect))?);
                 }
                 Ok(applied)
             })

@@ -286,6 +286,7 @@ impl UserDataStore {
                     keyboard: Vec::new(),
                     reply_to: None,
                     silent: false,
+                    replaces: None,
                     language: locale.language,
                 };
                 shared.budget.acquire(user, out.chat, Class::Progress).await;

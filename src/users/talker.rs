@@ -213,6 +213,7 @@ impl Talker {
         match self.put_in_place(&show, tick).await {
             Ok((message, counts)) => {
                 (self.trouble, self.ticked) = (0, None);
+                self.entry.shows(show.slot.class(), message);
                 let left = show.expires_at.map(|t| Timestamp::now().until(t)).filter(|left| counts && *left > TICK);
                 self.countdown = left.map(|_| (show.clone(), Instant::now() + TICK));
                 self.record(show, Some(message)).await?;
@@ -255,7 +256,13 @@ impl Talker {
                 debug!(user.id = self.entry.id().0, "an outdated message stays: {e}");
             }
         }
-        telegram.send(&out).await.map(|message| (message, true))
+        let message = telegram.send(&out).await?;
+        if let Some(replaced) = out.replaces
+            && let Err(e) = telegram.delete(out.chat, replaced).await
+        {
+            debug!(user.id = self.entry.id().0, "a question that was asked again below stays: {e}");
+        }
+        Ok((message, true))
     }
 
     async fn record(&mut self, show: Show, message: Option<MessageId>) -> Result<()> {

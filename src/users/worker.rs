@@ -8,8 +8,8 @@ use super::erase;
 use super::port::Heard;
 use super::screen::Found;
 use super::store::UserDataStore;
-use crate::domain::{AccountId, AccountState, Body, Class, Conversation, Outgoing, Phrase, Timestamp, UpdateId};
-use crate::flows::{self, Env, Step, chat};
+use crate::domain::{AccountId, AccountState, Body, Class, Outgoing, Phrase, Timestamp, UpdateId};
+use crate::flows::{self, Changes, Env, chat};
 use crate::limits::Backoff;
 use crate::store::sends::SendState;
 use crate::store::{Spooled, StoreError, Vault, VaultError, accounts, flags, inbox, profile, says, sends};
@@ -110,6 +110,7 @@ async fn tell_now(entry: &UserEntry, phrase: &Phrase) {
         keyboard: Vec::new(),
         reply_to: None,
         silent: false,
+        replaces: None,
         language: locale.language,
     };
     entry.shared.budget.acquire(entry.id(), chat, Class::Answer).await;
@@ -193,7 +194,13 @@ async fn after(entry: &Arc<UserEntry>, mut applied: Applied) -> bool {
 }
 
 fn env(entry: &UserEntry, now: Timestamp) -> Env {
-    Env { now, message_id: fresh_message_id(), rules: entry.shared.settings.rules.clone(), awake: entry.awake() }
+    Env {
+        now,
+        message_id: fresh_message_id(),
+        rules: entry.shared.settings.rules.clone(),
+        awake: entry.awake(),
+        flows: flows::FLOWS,
+    }
 }
 
 /// An id for a message to WhatsApp, of the form that WhatsApp Web gives: `3EB0` and 18 hexadecimal digits.
@@ -229,7 +236,7 @@ async fn input(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Result<A
                         let dead = inbox::failed(tx, bot, row.update, &row.payload, now)?;
                         if dead {
                             let source = format!("dead{bot}:{}", row.update);
-                            Applier::new(tx, person, source)?.apply(Step::default().say(t!("dead-letter")))?;
+                            Applier::new(tx, person, source)?.apply(Changes::default().say(t!("dead-letter")))?;
                         }
                         Ok(dead)
                     })
@@ -296,7 +303,11 @@ async fn recover(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError
             let mut applier = Applier::new(tx, person, String::new())?;
             let mut applied = Applied::default();
             for send in sends::recover(tx)? {
-                applied.join(applier.apply(Step::default().effect(chat::outcome(&send, SendState::Unknown, None)))?);
+                applied.join(applier.apply(Changes::default().effect(chat::outcome(
+                    &send,
+                    SendState::Unknown,
+                    None,
+                )))?);
             }
             let window = i64::try_from(crate::store::context::QR_WINDOW.as_millis()).unwrap_or(0);
             accounts::forget_qr(tx, Timestamp(now.0 - window))?;
@@ -304,7 +315,7 @@ async fn recover(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError
             // A published profile is compared with what others find of it; one that never was costs nothing.
             applied.share = profile::is_outside(tx)?;
             let (conversation, moved_at) = flags::conversation(tx)?;
-            let found = Found { conversation, moved_at, numbers: super::apply::numbers(tx)? };
+            let found = Found { place: conversation.place(), moved_at, numbers: super::apply::numbers(tx)? };
             Ok((repeated, left_links, found, applied))
         })
         .await?;
@@ -320,11 +331,12 @@ async fn recover(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError
 
 /// The session has gone idle: a question that waits is put aside with a note, and the session ends.
 async fn park(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
-    if entry.screen.question().0 != Conversation::Idle {
+    if entry.screen.waits() {
         let now = Timestamp::now();
+        let env = env(entry, now);
         let applied = vault
             .step(now, move |tx, person| {
-                let step = flows::park::question(&mut person.unasked()?);
+                let step = flows::engine::set_aside(&person.unasked()?, &env);
                 Applier::new(tx, person, format!("park:{}", now.0))?.apply(step)
             })
             .await?;

@@ -32,7 +32,6 @@ button-cancel = ✖ Cancel
 button-link = ➕ Link a number
 button-numbers = 📱 My numbers
 button-help = ❔ Help
-button-logout = 🚪 Log out
 button-logout-number = 🚪 Log out { $number }
 button-logout-yes = 🚪 Yes, log out
 button-reconnect = 🔄 Reconnect
@@ -99,8 +98,25 @@ language-ask = Which language do you want to read?
 language-set = I speak English with you from now on.
 language-unknown = I speak these languages only: { $languages }
 
+## Conversations
+
+flow-aside = No answer came, so I have put this aside: { $title }. Nothing is lost; the button takes it up again.
+flow-which = You are in the middle of something: { $open }. Go on with it, or leave it and begin { $wanted }?
+flow-choose = Please choose with one of the buttons.
+flow-problem =
+    ⚠️ { $problem }
+
+    { $question }
+flow-outdated = This cannot be continued, because it has changed meanwhile: { $title }. Please begin again.
+button-back = ◀ Back
+button-resume = ▶ Continue
+button-keep-flow = ▶ Continue: { $title }
+button-other-flow = Begin: { $title }
+
 ## Linking
 
+link-title = linking a number
+link-by-code = Linking { $phone } by code.
 link-method =
     <b>Link a number</b>
     • QR code: scan a picture with the phone's WhatsApp (you need a second screen).
@@ -170,8 +186,7 @@ status-awake =
     <b>Awake, and why</b>
     { $awake }
 awake-idle = • This conversation: you have just written. It rests after { $span } without a word.
-awake-link = • This conversation: I am waiting for the number to link, and stop waiting { $span } after your last word. /cancel stops.
-awake-erase = • This conversation: I am waiting for you to confirm erasing, and stop waiting { $span } after your last word. /cancel stops.
+awake-flow = • This conversation: I am waiting for your answer ({ $title }), and put it aside { $span } after your last word. /cancel stops.
 awake-databases = { $keys ->
     [0] • Databases: yours is open for this answer, no number's keys are; each closes after { $span } without use.
     [one] • Databases: yours is open for this answer, the keys of { $keys } number are; each closes after { $span } without use.
@@ -228,6 +243,8 @@ reason-internal = something went wrong inside. The operator has the details.
 
 # What has to be typed; compared as it is.
 erase-word = ERASE
+erase-title = erasing everything
+erasing = Erasing…
 erase-ask =
     <b>Erase everything?</b>
     Your numbers are logged out, your messages, contacts and settings deleted, and the key that could open them is destroyed. This cannot be undone.

@@ -20,7 +20,6 @@ button-cancel = ✖ Batal
 button-link = ➕ Tautkan nomor
 button-numbers = 📱 Nomor saya
 button-help = ❔ Bantuan
-button-logout = 🚪 Keluarkan
 button-logout-number = 🚪 Keluarkan { $number }
 button-logout-yes = 🚪 Ya, keluarkan
 button-reconnect = 🔄 Sambungkan lagi
@@ -87,8 +86,25 @@ language-ask = Mau pakai bahasa apa?
 language-set = Mulai sekarang saya berbahasa Indonesia dengan Anda.
 language-unknown = Saya hanya bisa bahasa berikut: { $languages }
 
+## Percakapan
+
+flow-aside = Belum ada jawaban, jadi saya simpan dulu: { $title }. Tidak ada yang hilang; tekan tombolnya untuk melanjutkan.
+flow-which = Anda sedang mengerjakan sesuatu: { $open }. Mau dilanjutkan, atau ditinggalkan dan mulai { $wanted }?
+flow-choose = Silakan pilih dengan salah satu tombol.
+flow-problem =
+    ⚠️ { $problem }
+
+    { $question }
+flow-outdated = Ini tidak bisa dilanjutkan karena sudah berubah: { $title }. Silakan mulai lagi.
+button-back = ◀ Kembali
+button-resume = ▶ Lanjutkan
+button-keep-flow = ▶ Lanjutkan: { $title }
+button-other-flow = Mulai: { $title }
+
 ## Menautkan
 
+link-title = penautan nomor
+link-by-code = Menautkan { $phone } dengan kode.
 link-method =
     <b>Tautkan nomor</b>
     • Kode QR: pindai gambarnya dengan WhatsApp di ponsel (perlu layar kedua).
@@ -158,8 +174,7 @@ status-awake =
     <b>Yang sedang aktif, dan alasannya</b>
     { $awake }
 awake-idle = • Percakapan ini: Anda baru saja menulis. Beristirahat setelah { $span } tanpa pesan.
-awake-link = • Percakapan ini: saya menunggu nomor yang mau ditautkan, sampai { $span } setelah pesan terakhir Anda. /cancel untuk berhenti.
-awake-erase = • Percakapan ini: saya menunggu konfirmasi penghapusan, sampai { $span } setelah pesan terakhir Anda. /cancel untuk berhenti.
+awake-flow = • Percakapan ini: saya menunggu jawaban Anda ({ $title }) sampai { $span } setelah pesan terakhir Anda. /cancel untuk berhenti.
 awake-databases = { $keys ->
     [0] • Basis data: milik Anda terbuka untuk jawaban ini, kunci nomor tidak ada yang terbuka; masing-masing ditutup setelah { $span } tidak dipakai.
    *[other] • Basis data: milik Anda terbuka untuk jawaban ini, begitu juga kunci { $keys } nomor; masing-masing ditutup setelah { $span } tidak dipakai.
@@ -215,6 +230,8 @@ reason-internal = ada yang salah di dalam sistem. Pengelola punya rinciannya.
 
 # Yang harus diketik; dibandingkan apa adanya.
 erase-word = HAPUS
+erase-title = penghapusan semua data
+erasing = Sedang menghapus…
 erase-ask =
     <b>Hapus semuanya?</b>
     Semua nomor Anda dikeluarkan; pesan, kontak, dan pengaturan Anda dihapus; kunci untuk membukanya dimusnahkan. Ini tidak bisa dibatalkan.

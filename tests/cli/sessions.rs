@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sekat::domain::{AccountId, AccountState, Clock, Conversation, Reason, TelegramId, Timestamp};
+use sekat::domain::{AccountId, AccountState, Clock, Reason, TelegramId, Timestamp};
 use sekat::session::{FileStore, NumberState, SessionStore as _, UserSession, UserSessions};
 
 use crate::{Place, doctor_with, ended, populated};
@@ -17,7 +17,9 @@ fn with_sessions(place: &Place) {
         let store = Arc::new(store);
         let day = UserSessions::new(store.clone(), Duration::from_secs(86_400));
         let now = Timestamp::now();
-        day.put(&UserSession::new(TelegramId(7), now).waiting_for(Conversation::LinkNumber)).await.unwrap();
+        day.put(&UserSession::new(TelegramId(7), now).waiting_for(Some(sekat::domain::Place::new("link", "number"))))
+            .await
+            .unwrap();
         let mut linked = UserSession::new(TelegramId(8), now);
         for (id, state, reason) in [
             (1, AccountState::Connected, None),

@@ -227,7 +227,7 @@ impl Telegram {
     fn user(&self, id: i64) -> Value {
         match self.habits.minimal {
             true => json!({"id": id, "first_name": "P"}),
-            false => json!({"id": id, "is_bot": false, "first_name": "P", "language_code": "id"}),
+            false => json!({"id": id, "is_bot": false, "first_name": "P", "language_code": "en"}),
         }
     }
 

@@ -37,7 +37,7 @@ mod signal;
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Params, Row};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use whatsapp_rust::Jid;
 use whatsapp_rust::wacore::store::error::StoreError as WaError;
 
@@ -71,6 +71,7 @@ pub struct WaStore {
     handle: Handle,
     refused: Arc<Notify>,
     overdue: Overdue,
+    addresses: Arc<SetOnce<Option<Jid>>>,
     /// Where the client can ask for a message again: what it has asked for.
     asked: Option<Arc<Asked>>,
 }
@@ -78,7 +79,7 @@ pub struct WaStore {
 impl WaStore {
     /// Takes the handle of `wa-<account>.db`, made with [`schema::MIGRATIONS`].
     pub fn new(handle: Handle) -> WaStore {
-        WaStore { handle, refused: Arc::default(), overdue: Overdue::default(), asked: None }
+        WaStore { handle, refused: Arc::default(), overdue: Overdue::default(), addresses: Arc::default(), asked: None }
     }
 
     /// For a client that can ask for a message again: a redelivery that was neither kept nor dealt with is answered with a
@@ -92,6 +93,11 @@ impl WaStore {
     /// Rung whenever something could not be written: what the client wanted to keep may have to be had again.
     pub fn refused(&self) -> Arc<Notify> {
         Arc::clone(&self.refused)
+    }
+
+    /// Set once the client has read which address belongs to which number, with the last one that it was given.
+    pub fn addresses_read(&self) -> Arc<SetOnce<Option<Jid>>> {
+        Arc::clone(&self.addresses)
     }
 
     /// The file's handle, to close it when idle or to fence it.

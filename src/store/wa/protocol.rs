@@ -64,7 +64,10 @@ impl ProtocolStore for WaStore {
     }
 
     async fn get_all_lid_mappings(&self) -> Result<Vec<LidPnMappingEntry>> {
-        self.list(rows::ALL_LID_MAPPINGS, (), rows::lid_mapping).await
+        let all: Vec<LidPnMappingEntry> = self.list(rows::ALL_LID_MAPPINGS, (), rows::lid_mapping).await?;
+        // Set already when it is read a second time.
+        self.addresses.set(all.last().map(|entry| whatsapp_rust::Jid::lid(&*entry.lid))).unwrap_or(());
+        Ok(all)
     }
 
     async fn save_base_key(&self, address: &str, message_id: &str, base_key: &[u8]) -> Result<()> {

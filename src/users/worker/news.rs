@@ -1,7 +1,7 @@
 //! What a person's own clients tell, taken into the vault.
 use super::{after, env};
 use crate::domain::{AccountId, ClientEvent, LoginStep, PhoneNumber, Reason, Timestamp};
-use crate::flows::{Step, account, chat};
+use crate::flows::{Changes, account, chat};
 use crate::store::sends::SendState;
 use crate::store::{Claim, StoreError, Vault, VaultError, accounts, sends};
 use crate::users::apply::{Applied, Applier};
@@ -106,7 +106,7 @@ async fn message_news(entry: &Arc<UserEntry>, vault: &Vault, mut news: Vec<News>
                 for id in ids {
                     let Some(send) = sends::by_message(tx, piece.account, &id)? else { continue };
                     if sends::advance(tx, send.id, state, reason)? {
-                        applied.join(applier.apply(Step::default().effect(chat::outcome(&send, state, reason)))?);
+                        applied.join(applier.apply(Changes::default().effect(chat::outcome(&send, state, reason)))?);
                     }
                 }
             }

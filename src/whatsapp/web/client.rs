@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SetOnce};
 use whatsapp_rust::bot::{Bot, BotBuilderError};
 use whatsapp_rust::wacore::iq::devices::RemoveCompanionDeviceSpec;
 use whatsapp_rust::wacore::proto_helpers::MessageBuilderExt;
@@ -26,8 +26,10 @@ use whatsapp_rust::wacore::store::DevicePropsOverride;
 use whatsapp_rust::wacore::store::traits::Backend;
 use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
-use whatsapp_rust::{NodeFilter, SendOptions};
+use whatsapp_rust::{Jid as WaJid, NodeFilter, SendOptions};
 
+/// How long a client may take to read its chats' addresses before it connects all the same.
+const ADDRESSES: Duration = Duration::from_secs(10);
 /// Waits before what could not be stored is asked for again.
 const REDELIVERY: Backoff = Backoff { first: Duration::from_secs(3), cap: Duration::from_secs(120) };
 /// For tasks that were told to end: they do at their next await.
@@ -41,6 +43,14 @@ pub(super) struct Setup {
     pub(super) device_name: String,
     pub(super) login_timeout: Duration,
     pub(super) silence: Duration,
+}
+
+/// What a client's key store tells.
+pub(super) struct Signs {
+    /// Something could not be written.
+    pub unstored: Arc<Notify>,
+    /// Which address belongs to which number was read.
+    pub addresses: Arc<SetOnce<Option<WaJid>>>,
 }
 
 /// A client on whatsapp-rust.
@@ -57,7 +67,7 @@ impl WebClient {
         account: AccountId,
         login: Option<LoginMethod>,
         keys: Arc<dyn Backend>,
-        unstored: Arc<Notify>,
+        signs: Signs,
         sink: Arc<dyn EventSink>,
     ) -> Result<Arc<WebClient>, StartError> {
         let stored = keys.load().await.map_err(|error| StartError::Keys(Box::new(error)))?;
@@ -71,7 +81,7 @@ impl WebClient {
             Link::new(login.clone(), linked.is_some()),
             sink,
             tasks.clone(),
-            unstored,
+            signs.unstored,
             setup.silence,
         );
         let bot = match build(setup, &shared, keys).await {
@@ -89,7 +99,7 @@ impl WebClient {
             // Paired in an earlier run that ended before its first login.
             shared.apply(|_| vec![super::events::Act::Tell(ClientEvent::Login(LoginStep::Paired { phone }))]);
         }
-        let run = spawn_run(&shared, bot);
+        let run = spawn_run(&shared, bot, signs.addresses);
         spawn_unavailable_watch(&shared);
         shared.tasks.spawn(redeliver(Arc::clone(&shared)));
         if let (None, Some(method)) = (linked, login) {
@@ -140,15 +150,32 @@ async fn build(setup: &Setup, shared: &Arc<Shared>, keys: Arc<dyn Backend>) -> R
 }
 
 /// Runs the library until it ends for good, and tells that it has.
-fn spawn_run(shared: &Arc<Shared>, bot: Bot) -> tokio::task::JoinHandle<()> {
+fn spawn_run(shared: &Arc<Shared>, bot: Bot, addresses: Arc<SetOnce<Option<WaJid>>>) -> tokio::task::JoinHandle<()> {
     let me = Arc::clone(shared);
     shared.tasks.spawn(async move {
+        know_addresses(&bot.client(), &addresses).await;
         if AssertUnwindSafe(bot.run()).catch_unwind().await.is_err() {
             tracing::error!(account.id = %me.account, event = "client_panicked", "the run loop of a WhatsApp client panicked");
             me.apply(|link| link.over(Reason::Internal, None));
         }
         me.ended();
     })
+}
+
+/// Waits until the client knows which address belongs to which number. The library reads that beside everything else: a
+/// message that came earlier would be looked for under its sender's number, where no session is, and be asked for again
+/// after it was acknowledged; and whoever dies in between has lost it.
+async fn know_addresses(client: &whatsapp_rust::Client, addresses: &SetOnce<Option<WaJid>>) {
+    let Ok(last) = tokio::time::timeout(ADDRESSES, addresses.wait()).await else {
+        tracing::warn!(event = "addresses_unread", "a client connects before it knows its chats' addresses");
+        return;
+    };
+    // They are taken in order, under a lock that looking for a missing one waits for.
+    if let Some(last) = last
+        && let Err(error) = client.get_lid_pn_entry(last).await
+    {
+        tracing::warn!(event = "addresses_unread", error = format!("{error:#}"), "a chat's address could not be read");
+    }
 }
 
 /// The library keeps it to itself when the server says that it is about to go down.

@@ -20,7 +20,7 @@ mod transport;
 
 use super::{Capabilities, Client, Provider, Start, StartError};
 use async_trait::async_trait;
-use client::{Setup, WebClient};
+use client::{Setup, Signs, WebClient};
 use std::sync::Arc;
 use std::time::Duration;
 use whatsapp_rust::wacore::store::Device;
@@ -87,10 +87,11 @@ impl Provider for WebProvider {
     }
 
     async fn start(&self, start: Start) -> Result<Arc<dyn Client>, StartError> {
-        let (unstored, keys) = (start.keys.refused(), Arc::new(start.keys.telling_what_is_lost()));
+        let signs = Signs { unstored: start.keys.refused(), addresses: start.keys.addresses_read() };
+        let keys = Arc::new(start.keys.telling_what_is_lost());
         tracing::debug!(account.id = %start.account, generation = %start.generation, provider = "web",
             "starting a WhatsApp client");
-        let client = WebClient::start(&self.setup, start.account, start.login, keys, unstored, start.sink).await?;
+        let client = WebClient::start(&self.setup, start.account, start.login, keys, signs, start.sink).await?;
         Ok(client)
     }
 }

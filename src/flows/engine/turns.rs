@@ -1,0 +1,229 @@
+//! From one question to the next.
+use super::erased::Led;
+use super::{AnyFlow, Choice, Given, Question};
+use crate::domain::effect::Placing;
+use crate::domain::{Action, Button, Conversation, Effect, MessageId, Open, Phrase};
+use crate::flows::{Changes, Env, button};
+use crate::store::UserContext;
+use crate::t;
+
+/// How many steps can be gone back.
+const TRAIL: usize = 32;
+/// How many messages may stand below the question for it to be changed where it is: more would have scrolled it away.
+const NEAR: i64 = 12;
+
+/// Where a question is shown that answers `message`, or a pressed button.
+fn placing(user: &UserContext, message: Option<MessageId>) -> Placing {
+    match (message, user.screen()) {
+        (None, _) => Placing::InPlace,
+        (Some(typed), Some(screen)) if typed.0.saturating_sub(screen.0) <= NEAR => Placing::InPlace,
+        _ => Placing::Below,
+    }
+}
+
+fn show(run: u32, text: Phrase, keyboard: Vec<Vec<Button>>, placing: Placing) -> Changes {
+    Changes::default().effect(Effect::Ask { run, text, keyboard, placing })
+}
+
+/// The last word of what was under way: shown in the question's place, without buttons.
+fn end(user: &UserContext, text: Phrase, placing: Placing) -> Changes {
+    let before = user.conversation();
+    show(before.run, text, Vec::new(), placing).then(before.idle())
+}
+
+/// The flow that waits for an answer, where this version knows it.
+fn current<'a>(user: &'a UserContext, env: &Env) -> Option<(&'static dyn AnyFlow, &'a Open)> {
+    let open = user.conversation().open.as_ref()?;
+    Some((env.flow(&open.flow)?, open))
+}
+
+/// The question that waits, with its buttons, under this turn.
+fn asked(
+    flow: &dyn AnyFlow,
+    open: &Open,
+    turn: u32,
+    user: &UserContext,
+    env: &Env,
+) -> Option<(Question, Vec<Vec<Button>>)> {
+    let question = flow.ask(open, user, env)?;
+    let choose = |choice: &Choice| button(choice.label.clone(), Action::Choose { turn, choice: choice.id });
+    let mut keyboard: Vec<Vec<Button>> = question.choices.iter().map(|row| row.iter().map(choose).collect()).collect();
+    let mut last = Vec::new();
+    if !open.trail.is_empty() {
+        last.push(button(t!("button-back"), Action::Back(turn)));
+    }
+    last.push(button(t!("button-cancel"), Action::Stop(turn)));
+    keyboard.push(last);
+    Some((question, keyboard))
+}
+
+/// Moves to this place and asks what it asks.
+fn to(flow: &dyn AnyFlow, open: Open, user: &UserContext, env: &Env, placing: Placing) -> Changes {
+    asking(flow, open, user, env, placing, None)
+}
+
+/// Moves to this place and asks what it asks, after what was wrong with an answer. A place that this version does not know
+/// ends kindly.
+fn asking(
+    flow: &dyn AnyFlow,
+    open: Open,
+    user: &UserContext,
+    env: &Env,
+    placing: Placing,
+    problem: Option<Phrase>,
+) -> Changes {
+    let before = user.conversation();
+    let turn = before.turn.wrapping_add(1);
+    // What is begun when nothing is under way gets a message of its own; what was said before stays.
+    let goes_on = before.open.is_some() || before.aside.as_ref().is_some_and(|aside| aside.flow == open.flow);
+    let run = if goes_on { before.run } else { turn };
+    let Some((question, keyboard)) = asked(flow, &open, turn, user, env) else {
+        return end(user, t!("flow-outdated", title = flow.title()), placing);
+    };
+    let text = match problem {
+        Some(problem) => t!("flow-problem", problem = problem, question = question.text),
+        None => question.text,
+    };
+    let now = Conversation { turn, run, open: Some(open), aside: None, wanted: None };
+    show(run, text, keyboard, placing).then(now)
+}
+
+/// Begins a flow that the person asks for, by a command (`message`) or a button. In the middle of another one they are
+/// asked which one to keep; in the middle of the same one it goes on.
+pub fn begin(user: &UserContext, env: &Env, name: &str, message: Option<MessageId>) -> Changes {
+    let Some(flow) = env.flow(name) else { return Changes::default() };
+    // By a command the question belongs under it, however near the old one is.
+    let placing = if message.is_some() { Placing::Below } else { Placing::InPlace };
+    match current(user, env) {
+        Some((_, open)) if open.flow == name => to(flow, open.clone(), user, env, placing),
+        // Before anything was answered there is nothing to lose.
+        Some((other, open)) if !open.trail.is_empty() => which(other, flow, user, placing),
+        _ => begin_anew(flow, user, env, placing),
+    }
+}
+
+/// Begins a flow with an answer that came with the command and was no good: told why, and asked properly.
+pub fn begin_again(user: &UserContext, env: &Env, name: &str, problem: Phrase) -> Changes {
+    let Some(flow) = env.flow(name) else { return Changes::default() };
+    match flow.begin(user, env) {
+        Ok(open) => asking(flow, open, user, env, Placing::Below, Some(problem)),
+        Err(instead) => instead,
+    }
+}
+
+fn begin_anew(flow: &dyn AnyFlow, user: &UserContext, env: &Env, placing: Placing) -> Changes {
+    match flow.begin(user, env) {
+        Ok(open) => to(flow, open, user, env, placing),
+        Err(instead) => instead,
+    }
+}
+
+fn which(open: &dyn AnyFlow, wanted: &dyn AnyFlow, user: &UserContext, placing: Placing) -> Changes {
+    let before = user.conversation();
+    let turn = before.turn.wrapping_add(1);
+    let keyboard = vec![
+        vec![button(t!("button-keep-flow", title = open.title()), Action::KeepFlow(turn))],
+        vec![button(t!("button-other-flow", title = wanted.title()), Action::OtherFlow(turn))],
+    ];
+    let wanted_name = Some(wanted.name().to_owned());
+    show(before.run, t!("flow-which", open = open.title(), wanted = wanted.title()), keyboard, placing)
+        .then(Conversation { turn, wanted: wanted_name, ..before.clone() })
+}
+
+/// Whether a button belongs to a question that does not wait any more.
+pub fn stale(user: &UserContext, turn: u32) -> bool {
+    user.conversation().turn != turn
+}
+
+/// Takes an answer. `None`: nothing waits for one. `message`: the typed answer; without, a button was pressed.
+pub fn take(user: &UserContext, env: &Env, given: Given<'_>, message: Option<MessageId>) -> Option<Changes> {
+    let (flow, open) = current(user, env)?;
+    if user.conversation().wanted.is_some() {
+        return Some(ask_again(user, env, t!("flow-choose"), message));
+    }
+    let placing = placing(user, message);
+    Some(match flow.answer(open, given, user, env) {
+        Some(Led::Go(step, answers)) => {
+            let mut trail = open.trail.clone();
+            if step != open.step {
+                trail.push(open.step.clone());
+                let surplus = trail.len().saturating_sub(TRAIL);
+                trail.drain(..surplus);
+            }
+            to(flow, Open { flow: open.flow.clone(), step, answers, trail }, user, env, placing)
+        }
+        Some(Led::Again(problem)) => ask_again(user, env, problem, message),
+        Some(Led::Done(text, changes)) => end(user, text, placing).before(changes),
+        None => end(user, t!("flow-outdated", title = flow.title()), placing),
+    })
+}
+
+/// A pressed choice.
+pub fn chosen(user: &UserContext, env: &Env, choice: i64) -> Option<Changes> {
+    take(user, env, Given::Choice(choice), None)
+}
+
+/// Something that cannot be an answer: told what is expected, and asked again. `None`: nothing waits.
+pub fn unexpected(user: &UserContext, env: &Env, message: MessageId) -> Option<Changes> {
+    let (flow, open) = current(user, env)?;
+    let expects = match user.conversation().wanted {
+        Some(_) => t!("flow-choose"),
+        None => flow.ask(open, user, env)?.expects,
+    };
+    Some(ask_again(user, env, expects, Some(message)))
+}
+
+/// Shows what waits once more, with what was wrong.
+fn ask_again(user: &UserContext, env: &Env, problem: Phrase, message: Option<MessageId>) -> Changes {
+    let placing = placing(user, message);
+    let Some((flow, open)) = current(user, env) else { return Changes::default() };
+    match user.conversation().wanted.as_deref().and_then(|name| env.flow(name)) {
+        Some(wanted) => which(flow, wanted, user, placing),
+        None => asking(flow, open.clone(), user, env, placing, Some(problem)),
+    }
+}
+
+/// One step back.
+pub fn back(user: &UserContext, env: &Env) -> Option<Changes> {
+    let (flow, open) = current(user, env)?;
+    let mut open = open.clone();
+    open.step = open.trail.pop()?;
+    Some(to(flow, open, user, env, Placing::InPlace))
+}
+
+/// Goes on with what was under way before another flow was asked for.
+pub fn keep(user: &UserContext, env: &Env) -> Option<Changes> {
+    let (flow, open) = current(user, env)?;
+    Some(to(flow, open.clone(), user, env, Placing::InPlace))
+}
+
+/// Begins the other flow instead.
+pub fn replace(user: &UserContext, env: &Env) -> Option<Changes> {
+    let wanted = env.flow(user.conversation().wanted.as_deref()?)?;
+    Some(begin_anew(wanted, user, env, Placing::InPlace))
+}
+
+/// Takes up what was put aside.
+pub fn resume(user: &UserContext, env: &Env) -> Option<Changes> {
+    let aside = user.conversation().aside.clone()?;
+    let flow = env.flow(&aside.flow)?;
+    Some(to(flow, aside, user, env, Placing::InPlace))
+}
+
+/// Stops what is under way. `None`: nothing is. `message`: the command; without, a button was pressed.
+pub fn cancel(user: &UserContext, message: Option<MessageId>) -> Option<Changes> {
+    let conversation = user.conversation();
+    conversation.open.as_ref().or(conversation.aside.as_ref())?;
+    let placing = if message.is_some() { Placing::Below } else { Placing::InPlace };
+    Some(end(user, t!("cancelled"), placing))
+}
+
+/// Puts aside what nobody answered for long, with a button to take it up again. Nothing when nothing waits.
+pub fn set_aside(user: &UserContext, env: &Env) -> Changes {
+    let before = user.conversation();
+    let Some((flow, open)) = current(user, env) else { return Changes::default() };
+    let turn = before.turn.wrapping_add(1);
+    let keyboard = vec![vec![button(t!("button-resume"), Action::Resume(turn))]];
+    let now = Conversation { turn, run: before.run, open: None, aside: Some(open.clone()), wanted: None };
+    show(before.run, flow.aside(user), keyboard, Placing::Below).then(now)
+}
