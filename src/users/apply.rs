@@ -248,3 +248,6 @@ impl<'a> Applier<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

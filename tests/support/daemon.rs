@@ -2,7 +2,7 @@
 use sekat::domain::{ClientEvent, Clock, Country, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId};
 use sekat::flows::Rules;
 use sekat::limits::{Budget, BudgetConfig};
-use sekat::session::{MemoryStore, UserSessions};
+use sekat::session::{MemoryStore, SessionStore, UserSessions};
 use sekat::sim::telegram::client::SimUser;
 use sekat::sim::telegram::{RateLimits, SimConfig, TelegramSim};
 use sekat::store::keys::{KeySource, MasterKey, StoreKey};
@@ -29,6 +29,7 @@ const TTL: Duration = Duration::from_secs(300);
 pub struct Daemon {
     pub telegram: TelegramSim,
     pub users: UserDataStore,
+    pub sessions: Arc<dyn SessionStore>,
     spool: Spool,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -54,6 +55,7 @@ impl Daemon {
         let raw = |name: &str| RawKey::new(*store.derive(name));
         let file = |name: &str| folder.join(name);
         let spool = Spool::new(threads.clone(), &file("spool.db"), raw("spool.db"), bot);
+        let sessions: Arc<dyn SessionStore> = Arc::new(MemoryStore::new(Clock::system()));
         let shared = Shared {
             vaults: Vaults::new(threads.clone(), master, folder),
             spool: spool.clone(),
@@ -86,7 +88,7 @@ impl Daemon {
                 logout_timeout: SEND,
                 reconnect_stagger: Duration::ZERO,
             },
-            sessions: UserSessions::new(Arc::new(MemoryStore::new(Clock::system())), TTL),
+            sessions: UserSessions::new(Arc::clone(&sessions), TTL),
             sessions_dir: folder.join("sessions"),
             stop: stop.clone(),
             tasks: tasks.clone(),
@@ -98,7 +100,7 @@ impl Daemon {
         let (feed, committed) = listener::feed(route.clone());
         tasks.spawn(dispatcher::run(api.clone(), committed, route, stop.clone()));
         tasks.spawn(Poller::new(api, spool.clone(), feed, PollConfig::default()).run(stop.clone()));
-        Ok(Daemon { telegram, users, spool, stop, tasks, threads })
+        Ok(Daemon { telegram, users, sessions, spool, stop, tasks, threads })
     }
 
     pub fn person(&self, id: u64, name: &str) -> SimUser {
