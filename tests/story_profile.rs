@@ -174,3 +174,41 @@ async fn a_registration_under_way_has_a_session_that_ends_with_it_and_with_the_p
     rest.close().await?;
     running.close().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_withdrawn_is_withdrawn_when_the_file_works_again() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let rest = Rest::open(folder.path())?;
+    let details = details("Ana")?;
+    rest.step(ANA, move |tx| {
+        profile::save(tx, &details, Timestamp::now())?;
+        profile::publish(tx, Shows::default()).map(drop)
+    })
+    .await?;
+    rest.close().await?;
+    let running = daemon(folder.path()).await?;
+    until("Ana to be found", async || Ok((names(folder.path()).await? == ["Ana"]).then_some(()))).await?;
+    running.close().await?;
+    let (file, away) = (folder.path().join("profiles.db"), folder.path().join("away"));
+    std::fs::rename(&file, &away)?;
+    std::fs::create_dir(&file)?;
+    let rest = Rest::open(folder.path())?;
+    rest.step(ANA, |tx| profile::unpublish(tx).map(drop)).await?;
+    rest.close().await?;
+    let running = daemon(folder.path()).await?;
+    // Nothing else of theirs suffers.
+    let mut ana = running.person(ANA, "Ana");
+    ana.send("/status").await?;
+    ana.wait_text("Numbers: 0 of 3", PATIENCE).await?;
+    running.close().await?;
+    let rest = Rest::open(folder.path())?;
+    let known = rest.directory.users().await?;
+    assert!(known.iter().any(|known| known.user == TelegramId(ANA) && known.has_work()), "a start has to look");
+    rest.close().await?;
+    std::fs::remove_dir(&file)?;
+    std::fs::rename(&away, &file)?;
+    assert_eq!(names(folder.path()).await?, ["Ana"]);
+    let running = daemon(folder.path()).await?;
+    until("Ana not to be found", async || Ok(names(folder.path()).await?.is_empty().then_some(()))).await?;
+    running.close().await
+}
