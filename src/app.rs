@@ -2,17 +2,16 @@
 //!
 //! The only place that names them all. It holds no logic but the order of coming up and going down.
 
-use crate::config::{AccessMode, Config};
-use crate::domain::Language;
-use crate::domain::{Clock, TelegramId};
+use crate::config::Config;
+use crate::domain::{Clock, Language};
 use crate::flows::{Rules, commands};
 use crate::lifecycle::Lifecycle;
 use crate::limits::{Backoff, Budget, BudgetConfig};
 use crate::session::{FileStore, MemoryStore, SessionStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
-use crate::store::{Claims, DbThreads, Directory, Profiles, RawKey, Spool, Vaults};
+use crate::store::{Claims, DbThreads, Directory, Members, Profiles, RawKey, Spool, Vaults};
 use crate::telegram::{Api, ApiConfig, ApiError, PollConfig, Poller, Reader, Sender, dispatcher, listener};
-use crate::users::{Access, Settings, Shared, UserDataStore};
+use crate::users::{Settings, Shared, UserDataStore};
 use crate::whatsapp::web::{WebConfig, WebProvider};
 use crate::words;
 use anyhow::Context as _;
@@ -49,6 +48,8 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     let sessions = sessions(config).await?;
     let shared = shared(config, lifecycle, threads, &api, &reader, &sessions)?;
     let (spool, claims, directory) = (shared.spool.clone(), shared.claims.clone(), shared.directory.clone());
+    let members = shared.members.clone();
+    members.load().await.context("read who may use the bot")?;
     let profiles = shared.profiles.clone();
     let users = UserDataStore::new(Arc::new(shared));
     watch(lifecycle, &stop);
@@ -58,7 +59,7 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     let (feed, committed) = listener::feed(route.clone());
     let poll = PollConfig { timeout: config.telegram.poll_timeout, ..PollConfig::default() };
     let poller = Poller::new(api.clone(), spool.clone(), feed, poll);
-    tasks.spawn(introduce(api.clone(), reader, stop.clone()));
+    tasks.spawn(introduce(api.clone(), reader, members.clone(), stop.clone()));
     tasks.spawn(dispatcher::run(api, committed, route, stop.clone()));
     tasks.spawn(poller.run(stop.clone()));
     tasks.spawn(users.clone().sweep());
@@ -79,6 +80,7 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     claims.close().await.context("close the claims")?;
     profiles.close().await.context("close the published profiles")?;
     directory.close().await.context("close the directory")?;
+    members.close().await.context("close the members")?;
     anyhow::ensure!(ended, "stop in time");
     Ok(())
 }
@@ -148,7 +150,7 @@ fn shared(
             per_group_per_minute: config.telegram.group_per_minute,
             ..BudgetConfig::default()
         }),
-        access: access(config),
+        members: members(config, threads, &store_key),
         settings: settings(config)?,
         sessions: UserSessions::new(Arc::clone(sessions), config.session.ttl),
         sessions_dir: config.sessions.dir.clone(),
@@ -166,6 +168,13 @@ async fn sessions(config: &Config) -> anyhow::Result<Arc<dyn SessionStore>> {
     let opened = FileStore::open(config.sessions.dir.clone(), Clock::system()).await;
     let (store, _) = opened.context("open the session files")?;
     Ok(Arc::new(store))
+}
+
+/// Who may use the bot, as the daemon and `sekat invite` know it.
+pub fn members(config: &Config, threads: &DbThreads, store_key: &StoreKey) -> Members {
+    let path = config.data.dir.join("members.db");
+    let key = RawKey::new(*store_key.derive("members.db"));
+    Members::new(threads.clone(), &path, key, store_key.seal_key("members"), config.access.rules())
 }
 
 fn settings(config: &Config) -> anyhow::Result<Settings> {
@@ -188,16 +197,6 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
     })
 }
 
-fn access(config: &Config) -> Access {
-    match config.access.mode {
-        AccessMode::Open => Access::Open,
-        AccessMode::AllowList => {
-            let ids = config.access.allow.iter().copied().chain(config.access.owner);
-            Access::AllowList(ids.filter_map(|id| u64::try_from(id).ok()).map(TelegramId).collect())
-        }
-    }
-}
-
 /// The bot's id: the digits before the colon of its token.
 fn bot_id(config: &Config) -> anyhow::Result<i64> {
     let token = config.token()?.expose();
@@ -216,11 +215,11 @@ fn version(text: &str) -> Option<(u32, u32, u32)> {
 
 /// Learns the bot's name and registers its commands, as soon as Telegram can be reached. A server that refuses the commands
 /// works without them.
-async fn introduce(api: Api, reader: Reader, stop: CancellationToken) {
+async fn introduce(api: Api, reader: Reader, members: Members, stop: CancellationToken) {
     let backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(60) };
     let mut attempt = 0;
     loop {
-        match registered(&api, &reader).await {
+        match registered(&api, &reader, &members).await {
             Ok(()) => {
                 info!(event = "introduced", "the bot's commands are registered with Telegram");
                 return;
@@ -241,8 +240,12 @@ async fn introduce(api: Api, reader: Reader, stop: CancellationToken) {
     }
 }
 
-async fn registered(api: &Api, reader: &Reader) -> Result<(), ApiError> {
-    reader.named(&api.get_me().await?.username);
+async fn registered(api: &Api, reader: &Reader, members: &Members) -> Result<(), ApiError> {
+    let name = api.get_me().await?.username;
+    reader.named(&name);
+    if let Err(e) = members.note_bot(&name).await {
+        warn!(error.code = e.code(), "codes come without a link: the bot's name cannot be noted");
+    }
     // For whoever's language the bot does not speak, and then for each that it does.
     api.set_commands(None, &in_language(Language::default())).await?;
     for language in Language::ALL {

@@ -1,10 +1,10 @@
 //! What a person's vault holds of their profile and registration, and how a vault from before comes to hold it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 use chrono_tz::Tz;
-use sekat::domain::conversation::Place;
 use sekat::domain::profile::{REGISTRATION_LIFE, Shows};
 use sekat::domain::{
-    About, AccountId, CardId, Details, Email, Language, LoginMethod, PersonName, PhoneNumber, TelegramId, Timestamp,
+    About, AccountId, CardId, Details, Email, Language, LoginMethod, PersonName, PhoneNumber, Place, TelegramId,
+    Timestamp,
 };
 use sekat::store::keys::MasterKey;
 use sekat::store::profile::{self, Edition};
@@ -167,7 +167,7 @@ async fn a_vault_from_before_profiles_keeps_everything_and_gets_them() {
             let (locale, known) = (flags::locale(tx)?, profile::get(tx)?.is_some());
             assert_eq!(locale.language, Language::Indonesian);
             assert_eq!(locale.zone, if known { Tz::Asia__Makassar } else { Tz::UTC });
-            assert_eq!(tx.query_row("PRAGMA user_version", [], |r| r.get::<_, u32>(0))?, 2);
+            assert_eq!(tx.query_row("PRAGMA user_version", [], |r| r.get::<_, u32>(0))?, 3);
             profile::save(tx, &details("Ana"), NOW)
         })
         .await

@@ -4,6 +4,7 @@
 //! everybody.
 
 pub mod doctor;
+pub mod invite;
 pub mod key;
 mod peers;
 pub mod run;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Sources, reference};
 use crate::lifecycle::LifecycleError;
+use crate::store::StoreError;
 use crate::store::keys::KeyError;
 
 /// What `--version` says. A demo build must never be taken for the real one: it does not check WhatsApp's certificate, and
@@ -78,9 +80,44 @@ pub enum Command {
     /// Work on the master key
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Let people in by codes, when access.mode is "invite"
+    #[command(subcommand, long_about = invite::ABOUT, after_help = invite::EXAMPLES)]
+    Invite(InviteCommand),
     /// Look at the session files: what the daemon is doing for whom; clean up after it
     #[command(subcommand, long_about = sessions::ABOUT, after_help = sessions::EXAMPLES)]
     Sessions(SessionsCommand),
+}
+
+/// What can be done with codes that let people in.
+#[derive(Debug, Subcommand)]
+pub enum InviteCommand {
+    /// Make a code and print it, this once
+    Create {
+        /// How many people it lets in (1 to 1000)
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        uses: u32,
+        /// For how long: 90s, 30m, 12h, 7d (at most 366d), or "never" for until it is revoked
+        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = invite::expiry)]
+        expires: invite::Expiry,
+        /// What you want to remember about it (at most 100 characters)
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Every code, newest first: what has become of it, and whom it let in when
+    List {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a code back. Those it let in stay
+    Revoke {
+        /// The code, or its number in the list
+        #[arg(value_name = "CODE")]
+        code: String,
+    },
 }
 
 /// What can be done with the session files.
@@ -144,6 +181,7 @@ pub fn execute(common: Common, command: Command) -> ExitCode {
         Command::Run => run::execute(config),
         Command::Doctor { json } => doctor::execute(config, json),
         Command::Key(KeyCommand::Rotate { new_key_file }) => finish(key::rotate(config, new_key_file.as_deref())),
+        Command::Invite(command) => finish(invite::execute(config, command)),
         Command::Sessions(command) => finish(sessions::execute(config, &command)),
     }
 }
@@ -188,6 +226,9 @@ impl Exit {
             Some(LifecycleError::Locked { .. }) => return Self::Temporary,
             Some(_) => return Self::Failed,
             None => {}
+        }
+        if let Some(StoreError::Locked { .. }) = error.downcast_ref::<StoreError>() {
+            return Self::Temporary;
         }
         match error.downcast_ref::<KeyError>() {
             // A wrong or missing master key is a matter of configuration: starting again would not help.

@@ -52,6 +52,7 @@ fn token_has_shape(token: &Secret) -> bool {
 
 fn access(config: &Config, report: &mut impl FnMut(&'static str, String)) {
     let named = config.access.allow.iter().map(|id| ("access.allow", *id));
+    let named = named.chain(config.access.admins.iter().map(|id| ("access.admins", *id)));
     for (key, id) in named.chain(config.access.owner.map(|id| ("access.owner", id))) {
         if id <= 0 {
             report(key, format!("{id} is no person's id: those are above 0 (groups and channels are below)"));

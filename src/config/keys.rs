@@ -77,6 +77,7 @@ keys! {
     "access.mode" => access.mode, "who may use the bot";
     "access.allow" => access.allow, "Telegram ids that may use it";
     "access.owner" => access.owner, "the operator's Telegram id";
+    "access.admins" => access.admins, "Telegram ids that let others in and block them";
     "registration.country" => registration.country, "country of numbers typed without +";
     "data.dir" => data.dir, "folder of the vaults";
     "sessions.enabled" => sessions.enabled, "keep sessions in files, for restarts and operators";

@@ -16,13 +16,13 @@ mod value;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::Country;
+use crate::domain::{AccessMode, AccessRules, Country, TelegramId};
 
 pub use error::{ConfigError, Place, Problem};
 pub use keys::reference;
 pub use load::{Sources, TOKEN_CREDENTIAL};
 pub use secret::Secret;
-pub use value::{AccessMode, LogFormat, LogLevel, Size};
+pub use value::{LogFormat, LogLevel, Size};
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone, Default)]
@@ -73,19 +73,29 @@ pub struct Telegram {
 /// `[access]`
 #[derive(Debug, Clone, Default)]
 pub struct Access {
-    /// Whether the allow list counts.
+    /// Who may use the bot without having been named.
     pub mode: AccessMode,
     /// Telegram ids that may use the bot.
     pub allow: Vec<i64>,
-    /// The operator's own Telegram id; always admitted.
+    /// The operator's own Telegram id; always admitted, and makes admins.
     pub owner: Option<i64>,
+    /// Telegram ids that let others in and block them; always admitted.
+    pub admins: Vec<i64>,
 }
 
 impl Access {
-    /// Whether this Telegram id may use the bot.
+    /// What the daemon goes by.
     #[must_use]
-    pub fn admits(&self, telegram_id: i64) -> bool {
-        self.mode == AccessMode::Open || self.owner == Some(telegram_id) || self.allow.contains(&telegram_id)
+    pub fn rules(&self) -> AccessRules {
+        // What is no person's id was refused when it was read.
+        let person = |id: &i64| u64::try_from(*id).ok().map(TelegramId);
+        let people = |ids: &[i64]| ids.iter().filter_map(person).collect();
+        AccessRules {
+            mode: self.mode,
+            owner: self.owner.as_ref().and_then(person),
+            admins: people(&self.admins),
+            allow: people(&self.allow),
+        }
     }
 }
 

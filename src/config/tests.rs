@@ -36,7 +36,7 @@ fn with_env(text: &str, env: &[(&str, &str)]) -> Result<Config, ConfigError> {
 fn no_file_at_all_means_the_defaults() {
     let config = Config::load(&Sources::default()).unwrap();
     assert_eq!(config.session.ttl, Duration::from_secs(300));
-    assert!(!config.access.admits(5), "nobody is admitted unless named");
+    assert_eq!(config.access.rules().role(TelegramId(5)), None, "nobody is admitted unless named");
     let gone = Sources { file: Some("/nowhere/sekat.toml".into()), file_required: false, ..Sources::default() };
     assert!(Config::load(&gone).is_ok());
     let asked = Sources { file_required: true, ..gone };
@@ -99,7 +99,7 @@ fn a_token_never_shows_in_a_message_or_in_debug() {
 #[test]
 fn values_that_make_no_sense_are_refused_in_words() {
     let told = problems(
-        "[telegram]\napi_url = \"ftp://x\"\npoll_timeout = \"20s\"\nrate_per_second = 0\n[access]\nallow = [5, -100]\nowner = 777000\n\
+        "[telegram]\napi_url = \"ftp://x\"\npoll_timeout = \"20s\"\nrate_per_second = 0\n[access]\nallow = [5, -100]\nadmins = [0]\nowner = 777000\n\
          [session]\nttl = \"0s\"\n[whatsapp.web]\nendpoint = \"ws://example.org/\"\nversion = \"2.3000\"\n[sessions]\ndir = \"data\"",
     );
     let keys: Vec<_> = told.iter().map(|line| line.split(": ").nth(1).unwrap()).collect();
@@ -110,6 +110,7 @@ fn values_that_make_no_sense_are_refused_in_words() {
             "telegram.poll_timeout",
             "telegram.rate_per_second",
             "access.allow",
+            "access.admins",
             "access.owner",
             "whatsapp.web.endpoint",
             "whatsapp.web.version",
@@ -123,13 +124,23 @@ fn values_that_make_no_sense_are_refused_in_words() {
 }
 
 #[test]
+fn who_is_who_is_read() {
+    let text = "[access]\nmode = \"invite\"\nallow = [7]\nowner = 5\nadmins = [6, 5]\n";
+    let rules = load(text).unwrap().access.rules();
+    assert_eq!((rules.mode, rules.owner), (AccessMode::Invite, Some(TelegramId(5))));
+    assert_eq!((rules.admins, rules.allow), ([5, 6].map(TelegramId).into(), [7].map(TelegramId).into()));
+    let told = problems("[access]\nmode = \"invited\"\n");
+    assert_eq!(told, ["sekat.toml:2: access.mode: expects \"allow-list\", \"invite\" or \"open\", got \"invited\""]);
+}
+
+#[test]
 fn variables_win_over_the_file_and_their_typos_are_refused() {
     let file = "[session]\nttl = \"5m\"\n";
     let config =
         with_env(file, &[("SEKAT_SESSION__TTL", "90s"), ("SEKAT_ACCESS__ALLOW", "7, 8"), ("SEKAT_CONFIG", "x")])
             .unwrap();
     assert_eq!(config.session.ttl, Duration::from_secs(90));
-    assert!(config.access.admits(8) && !config.access.admits(9));
+    assert_eq!(config.access.rules().allow, [7, 8].map(TelegramId).into());
     let told = with_env("", &[("SEKAT_TELEGRAM__TOKENFILE", "x"), ("SEKAT_STORE__THREADS", "many")]).unwrap_err();
     assert_eq!(
         told.to_string(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::secret::Secret;
-use crate::domain::Country;
+use crate::domain::{AccessMode, Country};
 
 /// A type that a key can have.
 pub(super) trait Field: Sized {
@@ -217,14 +217,25 @@ macro_rules! words {
     };
 }
 
-words!(
-    /// Who may use the bot.
-    AccessMode, "\"allow-list\" or \"open\"",
-    /// Only those on the list, and the owner.
-    #[default] AllowList = "allow-list",
-    /// Everybody who finds the bot.
-    Open = "open"
-);
+impl Field for AccessMode {
+    const EXPECTS: &'static str = "\"allow-list\", \"invite\" or \"open\"";
+    fn from_text(text: &str) -> Option<Self> {
+        match text.trim() {
+            "allow-list" => Some(Self::AllowList),
+            "invite" => Some(Self::Invite),
+            "open" => Some(Self::Open),
+            _ => None,
+        }
+    }
+    fn show(&self) -> Option<String> {
+        quoted(match self {
+            Self::AllowList => "allow-list",
+            Self::Invite => "invite",
+            Self::Open => "open",
+        })
+    }
+}
+
 words!(
     /// The form of the log.
     LogFormat, "\"text\" or \"json\"",

@@ -49,6 +49,15 @@ pub enum Action {
     Help,
     /// Speak this language.
     Speak(Language),
+    /// Make a code that lets people in.
+    Invite {
+        /// How many.
+        uses: u32,
+        /// For how many days.
+        days: u32,
+    },
+    /// Take the code with this number back.
+    Revoke(i64),
 }
 
 impl Action {
@@ -87,6 +96,8 @@ impl Action {
             Self::Cancel => "k".into(),
             Self::Help => "h".into(),
             Self::Speak(language) => format!("g{}", language.code()),
+            Self::Invite { uses, days } => format!("i{uses}.{days}"),
+            Self::Revoke(id) => format!("v{id}"),
         }
     }
 
@@ -113,6 +124,10 @@ impl Action {
             let (turn, choice) = rest.split_once('.')?;
             return Some(Self::Choose { turn: turn.parse().ok()?, choice: choice.parse().ok()? });
         }
+        if letter == 'i' {
+            let (uses, days) = rest.split_once('.')?;
+            return Some(Self::Invite { uses: uses.parse().ok()?, days: days.parse().ok()? });
+        }
         let id: i64 = rest.parse().ok()?;
         let turn = u32::try_from(id);
         Some(match letter {
@@ -127,6 +142,7 @@ impl Action {
             'O' => Self::LogoutConfirm(AccountId(id)),
             's' => Self::Resend(id),
             'f' => Self::Forget(id),
+            'v' => Self::Revoke(id),
             _ => return None,
         })
     }

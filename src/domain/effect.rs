@@ -203,6 +203,8 @@ pub enum Effect {
     Logout(AccountId),
     /// Speak this language from now on, what is said after this included.
     Speak(Language),
+    /// Have this done that concerns others, if this user may.
+    Order(super::Order),
     /// Write down what the person has told of themselves. The first time registers them.
     SaveProfile(Details),
     /// Let others find the profile as it is now, with this of it.

@@ -8,14 +8,15 @@ pub mod engine;
 pub mod erase;
 pub mod language;
 pub mod link;
+pub mod members;
 pub mod numbers;
 pub mod phrases;
 pub mod welcome;
 
 use crate::domain::effect::{Origin, Slot};
 use crate::domain::{
-    AccountId, AccountState, Action, Button, Class, Conversation, Country, Effect, Input, MessageId, PhoneNumber,
-    Phrase, Reason, Shown, Timestamp,
+    AccountId, AccountState, Action, Button, Class, Conversation, Country, Effect, Input, InviteCode, MessageId, Order,
+    PhoneNumber, Phrase, Reason, Role, Shown, Timestamp,
 };
 use crate::store::UserContext;
 use crate::t;
@@ -35,6 +36,8 @@ pub struct Env {
     pub awake: Awake,
     /// The flows that there are.
     pub flows: &'static [Registered],
+    /// As what the person uses the bot.
+    pub role: Role,
 }
 
 impl Env {
@@ -100,6 +103,12 @@ impl Changes {
     pub fn effect(mut self, effect: Effect) -> Self {
         self.effects.push(effect);
         self
+    }
+
+    /// Orders this too.
+    #[must_use]
+    pub fn order(self, order: Order) -> Self {
+        self.effect(Effect::Order(order))
     }
 
     /// Says this too, as an answer.
@@ -217,7 +226,7 @@ fn answer(user: &UserContext, input: &Input, env: &Env) -> Changes {
         // A reply to a message from WhatsApp is never an answer to a question of ours.
         Input::Text { text, message, .. } if user.reply().is_some() => chat::answer(user, text, *message, env),
         Input::Text { text, message, .. } => engine::take(user, env, Given::Text(text), Some(*message))
-            .unwrap_or_else(|| chat::answer(user, text, *message, env)),
+            .unwrap_or_else(|| unasked_text(user, text, *message, env)),
         Input::Contact { phone: Some(phone), message } => engine::take(user, env, Given::Phone(phone), Some(*message))
             .unwrap_or_else(|| Changes::default().reply(*message, t!("text-only"))),
         Input::Contact { message, .. } | Input::Other { message, .. } => engine::unexpected(user, env, *message)
@@ -229,10 +238,20 @@ fn answer(user: &UserContext, input: &Input, env: &Env) -> Changes {
     }
 }
 
+/// A text that answers nothing.
+fn unasked_text(user: &UserContext, text: &str, message: MessageId, env: &Env) -> Changes {
+    if InviteCode::parse(text).is_some() {
+        // The code that has just let them in, or another one that does nothing more for them.
+        welcome::start(user)
+    } else {
+        chat::answer(user, text, message, env)
+    }
+}
+
 fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: &Env) -> Changes {
     match name {
         "start" => welcome::start(user),
-        "help" => Changes::default().say(t!("help")),
+        "help" => Changes::default().say(members::help(env.role)),
         "link" if rest.is_empty() => link::choose(user, env),
         "link" => link::by_code(user, rest, env),
         "numbers" => numbers::list(user),
@@ -243,7 +262,8 @@ fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: 
         "cancel" => cancel(user, Some(message)),
         _ => match env.flows.iter().find(|registered| registered.command == name) {
             Some(registered) => engine::begin(user, env, registered.flow.name(), Some(message)),
-            None => Changes::default().reply(message, t!("unknown-command")),
+            None => members::command(name, rest, env)
+                .unwrap_or_else(|| Changes::default().reply(message, t!("unknown-command"))),
         },
     }
 }
@@ -275,7 +295,9 @@ fn press(user: &UserContext, callback: &str, env: &Env) -> Changes {
         Action::Forget(_) => return chat::forget(user, callback),
         Action::Cancel => Some(cancel(user, None)),
         Action::Speak(language) => Some(language::speak(language)),
-        Action::Help => Some(Changes::default().say(t!("help"))),
+        Action::Help => Some(Changes::default().say(members::help(env.role))),
+        Action::Invite { uses, days } => Some(members::make(uses, days, env)),
+        Action::Revoke(id) => Some(members::revoke(id)),
     };
     step.map_or_else(stale, |step| step.effect(note(callback, None)))
 }

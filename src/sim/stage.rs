@@ -22,6 +22,8 @@ pub struct StageConfig {
     pub folder: PathBuf,
     /// Who may use the bot.
     pub allow: Vec<u64>,
+    /// More lines about who may, and as what.
+    pub access: String,
     /// Whether Telegram's limits are kept, as the daemon is told and as the simulator enforces them.
     pub telegram_limits: bool,
     /// Where WhatsApp says that media lies; empty: where nobody listens.
@@ -41,6 +43,7 @@ impl StageConfig {
             binary: binary.into(),
             folder: folder.into(),
             allow: allow.to_vec(),
+            access: String::new(),
             telegram_limits: false,
             media_hosts: Vec::new(),
             session_files: true,
@@ -122,10 +125,11 @@ impl Stage {
         std::fs::write(folder.join("token"), telegram::SimConfig::default().token)?;
         private(&folder.join("token"))?;
         let text = format!(
-            "[telegram]\napi_url = \"{}\"\ntoken_file = \"{}\"\n{rates}\n[access]\nallow = [{allow}]\n\n[data]\ndir = \"{}\"\n\n\
+            "[telegram]\napi_url = \"{}\"\ntoken_file = \"{}\"\n{rates}\n[access]\nallow = [{allow}]\n{}\n[data]\ndir = \"{}\"\n\n\
              [sessions]\nenabled = {}\ndir = \"{}\"\n\n[whatsapp.web]\nendpoint = \"{}\"\n\n[log]\nlevel = \"{}\"\n\n{}",
             self.telegram.api_url(),
             folder.join("token").display(),
+            self.config.access,
             folder.join("data").display(),
             self.config.session_files,
             folder.join("sessions").display(),

@@ -11,8 +11,8 @@ use rusqlite::Connection;
 pub struct Left {
     /// Numbers that need a client, or a look: linked ones, and those that are being linked or logged out.
     pub numbers: usize,
-    /// Whether something is to be said that can be said, others still find what they should not, or everything is to
-    /// be erased.
+    /// Whether something is to be said that can be said, to be carried out, others still find what they should not, or
+    /// everything is to be erased.
     pub unfinished: bool,
     /// Since when a question waits for its answer.
     pub asked_at: Option<Timestamp>,
@@ -26,13 +26,14 @@ pub fn of(db: &Connection) -> Result<Left> {
     // The indexes are named, and their conditions written out: see `says::take`.
     let open = "SELECT EXISTS (SELECT 1 FROM says INDEXED BY says_open WHERE state IN ('pending', 'sending'))
                     OR EXISTS (SELECT 1 FROM shows INDEXED BY shows_open WHERE shown < version)";
+    let ordered: bool = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM orders)")?.query_row([], |r| r.get(0))?;
     let unshared = "SELECT EXISTS (SELECT 1 FROM profile WHERE shared < edition) OR EXISTS (SELECT 1 FROM withdrawals)";
     let unshared: bool = db.prepare_cached(unshared)?.query_row([], |r| r.get(0))?;
     let says: bool = db.prepare_cached(open)?.query_row([], |r| r.get(0))?;
     let (conversation, changed_at) = flags::conversation(db)?;
     Ok(Left {
         numbers: accounts::list(db)?.iter().filter(|a| a.state.needs_care()).count(),
-        unfinished: (says && !flags::blocked(db)?) || unshared || flags::erasing(db)?.is_some(),
+        unfinished: (says && !flags::blocked(db)?) || ordered || unshared || flags::erasing(db)?.is_some(),
         asked_at: changed_at.filter(|_| conversation.open.is_some()),
     })
 }

@@ -42,6 +42,10 @@ pub fn migrate(conn: &mut Connection, list: &[Migration]) -> Result<()> {
 
 fn apply(conn: &mut Connection, step: &Migration) -> Result<()> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been quicker since the version was looked at.
+    if tx.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0))? >= step.version {
+        return Ok(());
+    }
     tx.execute_batch(step.sql)?;
     tx.pragma_update(None, "user_version", step.version)?;
     Ok(tx.commit()?)

@@ -4,7 +4,8 @@ use super::migrate::Migration;
 /// Every change of the tables, in order. An applied one is never edited.
 pub const USER: &[Migration] = &[
     Migration { version: 1, name: "first tables", sql: FIRST },
-    Migration { version: 2, name: "profile", sql: PROFILE },
+    Migration { version: 2, name: "orders", sql: ORDERS },
+    Migration { version: 3, name: "profile", sql: PROFILE },
 ];
 
 const FIRST: &str = "
@@ -61,6 +62,13 @@ CREATE TABLE origins (chat INTEGER NOT NULL, message INTEGER NOT NULL, account I
   PRIMARY KEY (chat, message)) WITHOUT ROWID;
 
 CREATE TABLE flags (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+";
+
+const ORDERS: &str = "
+-- What an owner or admin has ordered, until it is carried out and its outcome told. The seed makes what has to be new.
+CREATE TABLE orders (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, n INTEGER NOT NULL, what TEXT NOT NULL,
+  seed BLOB NOT NULL, UNIQUE (source, n));
 ";
 
 const PROFILE: &str = "

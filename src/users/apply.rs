@@ -7,7 +7,7 @@ use crate::domain::{
 use crate::flows::{Changes, chat, phrases};
 use crate::session::NumberState;
 use crate::store::sends::{NewSend, SendState};
-use crate::store::{Person, Result, Tx, accounts, flags, profile, says, sends, shows, tokens};
+use crate::store::{Person, Result, Tx, accounts, flags, orders, profile, says, sends, shows, tokens};
 use crate::words::{Locale, plain, render};
 
 /// What has to happen once the transaction is committed.
@@ -25,6 +25,8 @@ pub struct Applied {
     pub links: Vec<AccountId>,
     /// Whether the person has blocked the bot, when that changed.
     pub blocked: Option<bool>,
+    /// Something was ordered.
+    pub orders: bool,
     /// What lies outside for others, or for another start, is not as the vault has it.
     pub share: bool,
     /// Everything is to be erased.
@@ -43,6 +45,7 @@ impl Applied {
         self.talk |= other.talk;
         self.send |= other.send;
         self.care |= other.care;
+        self.orders |= other.orders;
         self.share |= other.share;
         self.erase |= other.erase;
         self.blocked = other.blocked.or(self.blocked);
@@ -157,6 +160,11 @@ impl<'a> Applier<'a> {
             Effect::Speak(language) => {
                 flags::set_language(self.tx, language)?;
                 self.locale = flags::locale(self.tx)?;
+            }
+            Effect::Order(order) => {
+                orders::add(self.tx, &self.source, *n, &order)?;
+                *n += 1;
+                applied.orders = true;
             }
             Effect::SaveProfile(details) => {
                 profile::save(self.tx, &details, self.person.now())?;

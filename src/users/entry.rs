@@ -64,6 +64,8 @@ pub struct UserEntry {
     pub(super) outside: tokio::sync::Mutex<()>,
     /// Whether the person has blocked the bot.
     pub(super) blocked: AtomicBool,
+    /// Whether orders may wait in the vault; at the beginning nobody knows.
+    pub(super) orders: AtomicBool,
     /// Linkings that the last process left behind. Set before the first step of this one can begin another.
     pub(super) left_links: OnceLock<Vec<AccountId>>,
 }
@@ -96,6 +98,7 @@ impl UserEntry {
             unshared: AtomicBool::new(false),
             outside: tokio::sync::Mutex::default(),
             blocked: AtomicBool::new(false),
+            orders: AtomicBool::new(true),
             left_links: OnceLock::new(),
         })
     }

@@ -7,11 +7,12 @@ use super::entry::UserEntry;
 use super::outside;
 use super::port::TelegramError;
 use super::store::{Shared, UserDataStore};
-use crate::domain::{Body, Class, Outgoing, Reason, TelegramId, UpdateId};
+use crate::domain::{Body, Class, Outgoing, Phrase, Reason, TelegramId, UpdateId};
 use crate::flows::phrases;
 use crate::limits::Backoff;
 use crate::store::keys::DataKey;
 use crate::store::{Receipt, Vault, VaultError, WaStore, accounts, flags};
+use crate::t;
 use crate::whatsapp::{Client, Start};
 use crate::words::render;
 use std::path::Path;
@@ -195,6 +196,13 @@ pub(super) async fn finish(users: &UserDataStore, user: TelegramId, mut receipt:
             return false;
         }
     }
+    // After the receipt, lest they are a stranger before they have it.
+    while let Err(e) = shared.members.forget(user).await {
+        error!(user.id = user.0, error.code = e.code(), "cannot forget that an erased user was let in");
+        if !wait(shared, &mut attempt).await {
+            return false;
+        }
+    }
     while let Err(e) = shared.directory.end_erasure(user).await {
         error!(user.id = user.0, error.code = e.code(), "cannot close an erasing");
         if !wait(shared, &mut attempt).await {
@@ -239,7 +247,10 @@ fn delete_folder(folder: &Path) -> std::io::Result<usize> {
 
 /// Gives the receipt. `true`: it was given, or never can be.
 async fn give(shared: &Shared, user: TelegramId, receipt: &Receipt) -> bool {
-    let phrase = phrases::erased(receipt.unlinked, receipt.unconfirmed, receipt.files, receipt.claims);
+    let mut phrase = phrases::erased(receipt.unlinked, receipt.unconfirmed, receipt.files, receipt.claims);
+    if shared.members.is_in_by_record(user) {
+        phrase = phrase.and(Phrase::verbatim("\n\n")).and(t!("erased-invite"));
+    }
     let text = render(&phrase, receipt.language.into());
     let chat = user.private_chat();
     let out = Outgoing {

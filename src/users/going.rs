@@ -149,3 +149,21 @@ pub(super) async fn at_shutdown(entry: &Arc<UserEntry>, users: &UserDataStore, l
         info!(user.id = entry.id().0, "a user's world did not close in time; the next start looks after it");
     }
 }
+
+/// Closes an entry because its person may not use the bot any more. What is theirs stays as it is; what they send from now
+/// on is dealt with at the door.
+pub(super) async fn turned_out(entry: &Arc<UserEntry>, users: &UserDataStore) {
+    if !entry.life.begin_anyway() {
+        // Whoever closes or erases it already sees to what arrives afterwards.
+        return;
+    }
+    let going = Going::new(entry, users, entry.shared.settings.close_timeout);
+    tokio::join!(going.settle(), going.disconnect());
+    entry.leave_screen().await;
+    going.shut().await;
+    going.note().await;
+    entry.life.end();
+    going.leave().await;
+    going.look_again().await;
+    info!(user.id = entry.id().0, "somebody was turned out; their world has closed");
+}

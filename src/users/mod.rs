@@ -8,6 +8,7 @@ mod care;
 mod courier;
 pub mod entry;
 mod erase;
+mod gate;
 mod going;
 mod handover;
 mod life;
@@ -25,5 +26,5 @@ mod talker;
 mod worker;
 
 pub use entry::UserEntry;
-pub use store::{Access, Settings, Shared, UserDataStore};
+pub use store::{Settings, Shared, UserDataStore};
 pub use sweep::Swept;

@@ -27,7 +27,7 @@ impl UserDataStore {
         let (known, folders) = self.known().await?;
         let waiting: HashSet<TelegramId> = shared.spool.users().await?.into_iter().collect();
         // Whose erasing goes on gets no world before it is done.
-        let allowed = |user: &TelegramId| shared.access.allows(*user) && !self.is_being_erased(*user);
+        let allowed = |user: &TelegramId| shared.members.admits(*user) && !self.is_being_erased(*user);
         let work = known.iter().filter(|k| k.has_work() && folders.contains(&k.user)).map(|k| k.user);
         let wake: Vec<TelegramId> =
             work.chain(waiting.iter().copied()).filter(allowed).collect::<HashSet<_>>().into_iter().collect();

@@ -1,45 +1,25 @@
-//! The map from a Telegram id to that person's entry, and who may have one.
+//! The map from a Telegram id to that person's entry.
 use super::entry::UserEntry;
+use super::gate::Gate;
 use super::going;
 use super::looks::Looks;
 use super::port::{ReadUpdate, Route, Telegram};
-use crate::domain::{Body, Class, Outgoing, TelegramId};
+use crate::domain::TelegramId;
 use crate::flows::Rules;
 use crate::limits::Budget;
 use crate::session::UserSessions;
-use crate::store::{Claims, Directory, Profiles, Receipt, Spool, Vaults};
-use crate::t;
+use crate::store::{Claims, Directory, Members, Profiles, Receipt, Spool, Vaults};
 use crate::whatsapp::Provider;
-use crate::words::{Locale, render};
+use crate::words::Locale;
 use dashmap::DashMap;
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{error, info, warn};
-
-/// Who may use the bot.
-#[derive(Debug, Clone)]
-pub enum Access {
-    /// These people.
-    AllowList(HashSet<TelegramId>),
-    /// Anybody.
-    Open,
-}
-
-impl Access {
-    /// Whether this person may.
-    pub fn allows(&self, user: TelegramId) -> bool {
-        user.is_person()
-            && match self {
-                Self::AllowList(ids) => ids.contains(&user),
-                Self::Open => true,
-            }
-    }
-}
+use tracing::error;
 
 /// Settings that entries obey.
 #[derive(Debug, Clone)]
@@ -85,7 +65,7 @@ pub struct Shared {
     /// Telegram's limits, shared fairly.
     pub budget: Budget,
     /// Who may use the bot.
-    pub access: Access,
+    pub members: Members,
     /// Settings.
     pub settings: Settings,
     /// What the daemon was doing for whom.
@@ -109,31 +89,6 @@ impl Shared {
     }
 }
 
-/// How many strangers are remembered as having been refused.
-const REFUSED_KEPT: usize = 10_000;
-
-#[derive(Default)]
-struct Refused {
-    known: HashSet<TelegramId>,
-    order: VecDeque<TelegramId>,
-}
-
-impl Refused {
-    /// Remembers a stranger; `false` when they were remembered already.
-    fn remember(&mut self, user: TelegramId) -> bool {
-        if !self.known.insert(user) {
-            return false;
-        }
-        self.order.push_back(user);
-        if self.order.len() > REFUSED_KEPT
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-        true
-    }
-}
-
 /// Every person's entry, by Telegram id. A clone is another reference to the same map.
 #[derive(Clone)]
 pub struct UserDataStore(Arc<Inner>);
@@ -142,7 +97,7 @@ struct Inner {
     entries: DashMap<TelegramId, Arc<UserEntry>>,
     looks: Arc<Looks>,
     shared: Arc<Shared>,
-    refused: Mutex<Refused>,
+    gate: Gate,
     /// Whose erasing goes on from before the last start: they get no entry until it is done.
     erasing: Mutex<HashSet<TelegramId>>,
 }
@@ -152,10 +107,8 @@ impl Route for UserDataStore {
         if self.is_being_erased(user) {
             return;
         }
-        if self.0.shared.access.allows(user) {
-            self.entry(user).updates_arrived();
-        } else {
-            self.refuse(user);
+        if !self.awaken(user) {
+            self.at_the_door(user);
         }
     }
 }
@@ -167,7 +120,7 @@ impl UserDataStore {
             entries: DashMap::new(),
             looks: Arc::default(),
             shared,
-            refused: Mutex::default(),
+            gate: Gate::default(),
             erasing: Mutex::default(),
         }))
     }
@@ -269,30 +222,42 @@ impl UserDataStore {
         &self.0.shared
     }
 
-    /// One polite word to a stranger, and nothing kept.
-    fn refuse(&self, user: TelegramId) {
-        let first = self.0.refused.lock().unwrap_or_else(PoisonError::into_inner).remember(user);
-        let shared = Arc::clone(&self.0.shared);
-        shared.clone().tasks.spawn(async move {
-            let locale = shared.locale_of_waiting(user).await;
-            if let Err(e) = shared.spool.forget(user, None).await {
-                error!(error.code = e.code(), "cannot forget a stranger's updates");
-            }
-            if first && user.is_person() {
-                info!("a stranger was refused");
-                let out = Outgoing {
-                    chat: user.private_chat(),
-                    body: Body::Text(render(&t!("refused"), locale)),
-                    keyboard: Vec::new(),
-                    reply_to: None,
-                    silent: false,
-                    replaces: None,
-                    language: locale.language,
-                };
-                shared.budget.acquire(user, out.chat, Class::Progress).await;
-                if let Err(e) = shared.telegram.send(&out).await {
-                    warn!("cannot refuse a stranger: {e}");
-                }
+    /// Who stands at the door.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.0.gate
+    }
+
+    /// Has the person's entry look whether something waits, if they may use the bot. `false`: they may not.
+    pub(super) fn awaken(&self, user: TelegramId) -> bool {
+        let members = &self.0.shared.members;
+        if !members.admits(user) {
+            return false;
+        }
+        self.entry(user).updates_arrived();
+        // Whoever was turned out meanwhile may have had no entry when that was looked for.
+        if !members.admits(user) {
+            self.turn_out(user);
+        }
+        true
+    }
+
+    /// Somebody decided whether this person may use the bot: their world closes, or goes on.
+    pub(super) fn access_changed(&self, user: TelegramId) {
+        if !self.0.shared.members.admits(user) {
+            self.turn_out(user);
+        } else if self.0.shared.vaults.exists(user) && !self.is_being_erased(user) {
+            self.awaken(user);
+        }
+    }
+
+    fn turn_out(&self, user: TelegramId) {
+        let Some(entry) = self.0.entries.get(&user).map(|entry| Arc::clone(&entry)) else { return };
+        let users = self.clone();
+        self.0.shared.tasks.spawn(async move {
+            going::turned_out(&entry, &users).await;
+            if users.0.shared.members.admits(user) {
+                // Let in again while that was under way.
+                users.access_changed(user);
             }
         });
     }

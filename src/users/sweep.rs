@@ -85,8 +85,7 @@ impl UserDataStore {
                 Look::Entry(entry) => entry.upgrade(),
                 Look::Asleep(user) => {
                     // Its own beginning finds the question, and that it is overdue.
-                    self.entry(user).updates_arrived();
-                    swept.woken += 1;
+                    swept.woken += usize::from(self.awaken(user));
                     None
                 }
             };

@@ -1,5 +1,6 @@
 //! One step at a time: takes what waits for a person, runs the flow, and commits what follows from it.
 mod news;
+mod orders;
 mod taken;
 
 use super::apply::{Applied, Applier};
@@ -16,6 +17,7 @@ use crate::store::{Spooled, StoreError, Vault, VaultError, accounts, flags, inbo
 use crate::t;
 use crate::words::render;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use taken::Taken;
 use tokio::time::{Instant, sleep_until};
@@ -36,7 +38,7 @@ pub(super) async fn run(entry: Arc<UserEntry>, users: UserDataStore) {
     loop {
         // What has arrived lies where the next entry finds it.
         let Some(inside) = entry.enter() else { return };
-        match turn(&entry, &mut taken).await {
+        match turn(&entry, &users, &mut taken).await {
             Ok(Turn::Idle) => {
                 trouble = 0;
                 drop(inside);
@@ -120,7 +122,7 @@ async fn tell_now(entry: &UserEntry, phrase: &Phrase) {
 }
 
 /// One round: all news that wait, then a batch of updates.
-async fn turn(entry: &Arc<UserEntry>, taken: &mut Taken) -> Result<Turn, VaultError> {
+async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) -> Result<Turn, VaultError> {
     let spool = &entry.shared.spool;
     let known = entry.vault_is_open() || entry.shared.vaults.exists(entry.id());
     if !known && spool.waiting(entry.id(), 1).await?.is_empty() {
@@ -138,6 +140,7 @@ async fn turn(entry: &Arc<UserEntry>, taken: &mut Taken) -> Result<Turn, VaultEr
     if entry.screen.is_leaving(entry.shared.settings.session_ttl) {
         park(entry, vault).await?;
     }
+    orders::carry_out(entry, users, vault).await?;
     let told = entry.news.take(NEWS);
     let more_news = told.len() == NEWS;
     news::take(entry, vault, told).await?;
@@ -149,10 +152,16 @@ async fn turn(entry: &Arc<UserEntry>, taken: &mut Taken) -> Result<Turn, VaultEr
         entry.acted(&mut applied, Timestamp::now()).await;
         let last = rows[n - 1].update;
         taken.add(rows.drain(..n).map(|row| row.update));
-        if after(entry, applied).await {
+        let erase = after(entry, applied).await;
+        let ordered = orders::carry_out(entry, users, vault).await;
+        if erase {
+            if let Err(e) = ordered {
+                error!(user.id = entry.id().0, error.code = e.code(), "what an erased user had ordered is not done");
+            }
             // Its row stays: if the erasing is interrupted before it is noted, the vault's flag takes it up again.
             return Ok(Turn::Erase(last));
         }
+        ordered?;
     }
     if taken.is_due() {
         taken.flush(entry, vault).await?;
@@ -174,6 +183,9 @@ async fn after(entry: &Arc<UserEntry>, mut applied: Applied) -> bool {
     }
     if applied.care {
         entry.care.notify_one();
+    }
+    if applied.orders {
+        entry.orders.store(true, Ordering::SeqCst);
     }
     if applied.send {
         entry.slots.sends_wait();
@@ -200,6 +212,7 @@ fn env(entry: &UserEntry, now: Timestamp) -> Env {
         rules: entry.shared.settings.rules.clone(),
         awake: entry.awake(),
         flows: flows::FLOWS,
+        role: entry.shared.members.role(entry.id()),
     }
 }
 

@@ -262,6 +262,84 @@ erased-unconfirmed = { $n ->
     [one] { $n } device could not be removed because WhatsApp was not reachable: remove it on the phone, under Linked devices.
    *[other] { $n } devices could not be removed because WhatsApp was not reachable: remove them on the phone, under Linked devices.
 }
+erased-invite = To come back you need a new invitation.
+
+## The door
+
+refused-invite = Hello! This bot is by invitation: send me your code, or open the link that came with it. Nothing about you has been stored.
+refused-code = This code lets nobody in. Please check it, or ask whoever gave it to you for a new one.
+refused-code-limit = That was one code too many. Please try again in { $wait }.
+refused-blocked = You cannot use this bot: nothing that you send here is read. What is stored of yours stays as it is. If you think this is a mistake, ask whoever runs the bot.
+
+## Owner and admins
+
+help-admin =
+    <b>As an admin</b>
+    /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /admins shows who else may do this.
+help-owner = As the owner you also name admins: /admin add or /admin remove, with a Telegram id.
+invite-ask =
+    <b>Invite people</b>
+    For how many is the code, and how long does it hold? Or type it, with a note to yourself: <code>/invite 5 30d chess club</code>
+button-invite = { $uses ->
+    [one] { $uses } person, { $time }
+   *[other] { $uses } people, { $time }
+}
+invite-bad = { $why ->
+    [uses] A code is for 1 to { $most } people.
+    [expiry] A code holds for up to 366 days: 12h, 7d, 30d.
+   *[note] That note is too long; 100 characters fit.
+}
+invite-made =
+    <b>A new invitation</b>
+    Code: <code>{ $code }</code>
+    { $uses ->
+        [one] It lets in { $uses } person, { $until }.
+       *[other] It lets in { $uses } people, { $until }.
+    }
+    Pass it on now: it is shown this once, and I keep only a fingerprint of it.
+invite-until = until { $at }
+invite-forever = until it is revoked
+invites =
+    <b>Invitations</b>
+    { $invites }
+invites-none = There are no invitations yet. /invite makes one.
+invite-line = <b>#{ $id }</b>: { $used } of { $uses } used, { $state ->
+    [open] open
+    [used-up] used up
+    [expired] expired
+   *[revoked] revoked
+}
+invite-line-until = { $line } until { $at }
+invite-line-note = { $line } — { $note }
+invite-member = • <code>{ $id }</code>, { $at }
+invite-members-more = • and { $n } more
+button-revoke = 🗑 Revoke #{ $id }
+invite-revoked = Invitation #{ $id } lets nobody in any more. Those it let in stay.
+invite-no-such = There is no such invitation.
+block-usage = Whom? Add the Telegram id: <code>/block 123456789</code>. /invites shows the ids of those whom a code let in.
+unblock-usage = Whom? Add the Telegram id: <code>/unblock 123456789</code>
+blocked = <code>{ $id }</code> is blocked: their numbers go offline, and nothing they send is read. Their data stays. /unblock lets them in again.
+unblocked = <code>{ $id }</code> is not blocked. What is theirs goes on where it stopped.
+admin-usage = Say it like this: <code>/admin add 123456789</code> or <code>/admin remove 123456789</code>
+admin-added = <code>{ $id }</code> is an admin.
+admin-removed = <code>{ $id }</code> is not an admin.
+admins =
+    <b>Owner and admins</b>
+    { $admins }
+admin-line = • <code>{ $id }</code>, { $how ->
+    [owner] owner
+    [configured] admin by configuration
+   *[made] admin
+}
+order-refused = { $why ->
+    [role] That is not for you to do.
+    [mode] Codes let nobody in as this bot is set up: its operator has to set access.mode to "invite" first.
+    [owner] That is the owner: not possible.
+    [admin] That is an admin: only the owner can do this.
+    [yourself] That is you: not possible.
+    [configured] That admin is named in the configuration (access.admins): the operator has to take them out there.
+   *[blocked] They are blocked. Unblock them first.
+}
 
 ## Profile
 

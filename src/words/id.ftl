@@ -246,6 +246,78 @@ erased =
 
     Tidak ada lagi data Anda di sini. Ketik /start untuk mulai dari awal.
 erased-unconfirmed = { $n } perangkat belum terhapus karena WhatsApp tidak bisa dihubungi: hapus sendiri di ponsel, di menu Perangkat tertaut.
+erased-invite = Untuk kembali, Anda perlu undangan baru.
+
+## Pintu masuk
+
+refused-invite = Halo! Bot ini khusus undangan: kirim kode Anda ke sini, atau buka tautan yang menyertainya. Tidak ada data Anda yang disimpan.
+refused-code = Kode ini tidak bisa dipakai masuk. Coba periksa lagi, atau minta kode baru kepada yang memberikannya.
+refused-code-limit = Sudah terlalu banyak kode yang dicoba. Silakan coba { $wait } lagi.
+refused-blocked = Anda tidak bisa memakai bot ini: kiriman Anda di sini tidak dibaca. Data Anda yang tersimpan tetap seperti adanya. Kalau menurut Anda ini keliru, hubungi pengelola bot.
+
+## Pemilik dan admin
+
+help-admin =
+    <b>Sebagai admin</b>
+    /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /admins menampilkan siapa saja yang boleh begini.
+help-owner = Sebagai pemilik, Anda juga yang menentukan admin: /admin add atau /admin remove, disertai ID Telegram.
+invite-ask =
+    <b>Undang orang</b>
+    Kodenya untuk berapa orang, dan berlaku berapa lama? Atau ketik sendiri, boleh dengan catatan: <code>/invite 5 30d klub catur</code>
+button-invite = { $uses } orang, { $time }
+invite-bad = { $why ->
+    [uses] Satu kode berlaku untuk 1 sampai { $most } orang.
+    [expiry] Satu kode berlaku paling lama 366 hari: 12h (jam), 7d, 30d (hari).
+   *[note] Catatannya terlalu panjang; paling banyak 100 karakter.
+}
+invite-made =
+    <b>Undangan baru</b>
+    Kode: <code>{ $code }</code>
+    Berlaku untuk { $uses } orang, { $until }.
+    Bagikan sekarang: kodenya hanya tampil sekali ini, dan yang saya simpan cuma sidik jarinya.
+invite-until = sampai { $at }
+invite-forever = sampai dicabut
+invites =
+    <b>Undangan</b>
+    { $invites }
+invites-none = Belum ada undangan. Buat dengan /invite.
+invite-line = <b>#{ $id }</b>: terpakai { $used } dari { $uses }, { $state ->
+    [open] masih berlaku
+    [used-up] sudah habis
+    [expired] kedaluwarsa
+   *[revoked] sudah dicabut
+}
+invite-line-until = { $line } sampai { $at }
+invite-line-note = { $line } — { $note }
+invite-member = • <code>{ $id }</code>, { $at }
+invite-members-more = • dan { $n } lagi
+button-revoke = 🗑 Cabut #{ $id }
+invite-revoked = Undangan #{ $id } tidak berlaku lagi. Yang sudah masuk dengannya tetap bisa memakai bot.
+invite-no-such = Undangan itu tidak ada.
+block-usage = Siapa? Sertakan ID Telegramnya: <code>/block 123456789</code>. ID mereka yang masuk dengan undangan ada di /invites.
+unblock-usage = Siapa? Sertakan ID Telegramnya: <code>/unblock 123456789</code>
+blocked = <code>{ $id }</code> diblokir: nomor-nomornya diputus dan kirimannya tidak dibaca. Datanya tetap ada. Buka lagi dengan /unblock.
+unblocked = <code>{ $id }</code> tidak diblokir. Semua miliknya berjalan lagi dari tempat terakhir.
+admin-usage = Tulis seperti ini: <code>/admin add 123456789</code> atau <code>/admin remove 123456789</code>
+admin-added = <code>{ $id }</code> sekarang admin.
+admin-removed = <code>{ $id }</code> bukan admin.
+admins =
+    <b>Pemilik dan admin</b>
+    { $admins }
+admin-line = • <code>{ $id }</code>, { $how ->
+    [owner] pemilik
+    [configured] admin dari konfigurasi
+   *[made] admin
+}
+order-refused = { $why ->
+    [role] Anda tidak berwenang melakukan itu.
+    [mode] Bot ini belum diatur memakai kode undangan: pengelolanya harus mengatur access.mode menjadi "invite" dulu.
+    [owner] Itu pemilik bot: tidak bisa.
+    [admin] Itu admin: hanya pemilik yang bisa melakukannya.
+    [yourself] Itu Anda sendiri: tidak bisa.
+    [configured] Admin itu tercantum di konfigurasi (access.admins): pengelola harus menghapusnya di sana.
+   *[blocked] Orang itu sedang diblokir. Buka dulu blokirnya.
+}
 
 ## Profil
 

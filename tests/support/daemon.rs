@@ -1,15 +1,17 @@
 //! The daemon in the test's own process, with parts of one's choice: what `app.rs` puts together, without the edge.
-use sekat::domain::{ClientEvent, Clock, Country, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId};
+use sekat::domain::{
+    AccessRules, ClientEvent, Clock, Country, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId,
+};
 use sekat::flows::Rules;
 use sekat::limits::{Budget, BudgetConfig};
 use sekat::session::{MemoryStore, SessionStore, UserSessions};
 use sekat::sim::telegram::client::SimUser;
 use sekat::sim::telegram::{RateLimits, SimConfig, TelegramSim};
 use sekat::store::keys::{KeySource, MasterKey, StoreKey};
-use sekat::store::{Claims, DbThreads, Directory, Profiles, RawKey, Spool, Vaults};
+use sekat::store::{Claims, DbThreads, Directory, Members, Profiles, RawKey, Spool, Vaults};
 use sekat::telegram::{Api, ApiConfig, PollConfig, Poller, Sender, dispatcher, listener};
 use sekat::users::port::ReadUpdate;
-use sekat::users::{Access, Settings, Shared, UserDataStore};
+use sekat::users::{Settings, Shared, UserDataStore};
 use sekat::whatsapp::{Capabilities, Client, EventSink, Provider, SendOutcome, Start, StartError};
 use std::collections::HashMap;
 use std::path::Path;
@@ -70,7 +72,12 @@ impl Daemon {
                 per_chat_per_second: 10_000,
                 ..BudgetConfig::default()
             }),
-            access: Access::AllowList(allow.iter().copied().map(TelegramId).collect()),
+            members: {
+                let allow = allow.iter().copied().map(TelegramId).collect();
+                let (key, digest) = (raw("members.db"), store.seal_key("members"));
+                let rules = AccessRules { allow, ..AccessRules::default() };
+                Members::new(threads.clone(), &file("members.db"), key, digest, rules)
+            },
             settings: Settings {
                 idle_close: Duration::from_secs(60),
                 session_ttl: TTL,

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use super::{Exit, VERSION, peers};
 use crate::config::Config;
+use crate::domain::AccessMode;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,19 +159,32 @@ fn configuration(config: &Config, findings: &mut Findings) {
         return findings.config(error.to_string(), "without a token there is no bot to run");
     }
     findings.ok("configuration", "read, and every value makes sense");
-    if config.access.mode == crate::config::AccessMode::Open {
-        findings.warn(
+    access(config, findings);
+}
+
+fn access(config: &Config, findings: &mut Findings) {
+    let access = &config.access;
+    let id = "set access.owner to your own Telegram id (@userinfobot tells it)";
+    let nobody = access.allow.is_empty() && access.admins.is_empty() && access.owner.is_none();
+    match access.mode {
+        AccessMode::Open => findings.warn(
             "access",
             "everybody who finds the bot may use it, and this machine pays for it",
-            "set access.mode = \"allow-list\" unless that is what you want",
-        );
-    } else if config.access.allow.is_empty() && config.access.owner.is_none() {
-        findings.warn(
-            "access",
-            "nobody may use the bot: the allow list is empty and there is no owner",
-            "set access.owner to your own Telegram id (@userinfobot tells it)",
-        );
-    } else {
-        findings.ok("access", "only the owner and those on the allow list");
+            "set access.mode to \"invite\" or \"allow-list\" unless that is what you want",
+        ),
+        AccessMode::AllowList if nobody => {
+            findings.warn("access", "nobody may use the bot: the allow list is empty and there is no owner", id);
+        }
+        AccessMode::AllowList => findings.ok("access", "only the owner, admins, and those on the allow list"),
+        AccessMode::Invite => findings.ok("access", "who has a code, the owner, admins, and those on the allow list"),
+    }
+    if access.owner.is_none() && !nobody {
+        findings.warn("owner", "there is none: nobody can name admins, or block one, in the chat", id);
+    } else if access.owner.is_none() && access.mode == AccessMode::Invite {
+        findings.warn("owner", "neither owner nor admins: codes are made by sekat invite create only", id);
+    }
+    if let Some(owner) = access.owner.filter(|owner| access.admins.contains(owner)) {
+        let advice = "take the owner's id off access.admins: the owner may do all that admins may";
+        findings.warn("admins", format!("the owner ({owner}) is listed as an admin too"), advice);
     }
 }

@@ -4,14 +4,16 @@
 use super::report::{Better, Figure};
 use super::updates::count;
 use super::{Options, progress, usage};
-use crate::domain::{ChatId, Clock, Country, Input, MessageId, Outgoing, TelegramId, Timestamp, UpdateId};
+use crate::domain::{
+    AccessMode, AccessRules, ChatId, Clock, Country, Input, MessageId, Outgoing, TelegramId, Timestamp, UpdateId,
+};
 use crate::flows::Rules;
 use crate::limits::{Budget, BudgetConfig};
 use crate::session::{MemoryStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
-use crate::store::{Claims, DbThreads, Directory, Left, Profiles, RawKey, Spool, Spooled, Vaults};
+use crate::store::{Claims, DbThreads, Directory, Left, Members, Profiles, RawKey, Spool, Spooled, Vaults};
 use crate::users::port::{Heard, ReadUpdate, Route as _, Telegram, TelegramError};
-use crate::users::{Access, Settings, Shared, UserDataStore};
+use crate::users::{Settings, Shared, UserDataStore};
 use crate::whatsapp::{Capabilities, Client, Provider, Start, StartError};
 use anyhow::ensure;
 use std::sync::Arc;
@@ -168,7 +170,11 @@ impl House {
                 per_chat_per_second: 1_000,
                 ..BudgetConfig::default()
             }),
-            access: Access::Open,
+            members: {
+                let rules = AccessRules { mode: AccessMode::Open, ..AccessRules::default() };
+                let (key, digest) = (raw("members.db"), store.seal_key("members"));
+                Members::new(threads.clone(), &file("members.db"), key, digest, rules)
+            },
             settings: Settings {
                 rules: Rules {
                     max_numbers: 1,

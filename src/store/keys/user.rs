@@ -79,7 +79,7 @@ impl StoreKey {
             Err(KeyError::Missing { .. }) => {}
             other => return other.map(Self),
         }
-        for name in ["spool.db", "claims.db"] {
+        for name in ["spool.db", "claims.db", "members.db"] {
             let database = data_dir.join(name);
             if database.try_exists().map_err(KeyError::io("look at", &database))? {
                 return Err(KeyError::Missing { path });
