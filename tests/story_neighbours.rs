@@ -3,6 +3,7 @@
 #![cfg(feature = "demo")]
 mod support;
 #[path = "support/daemon.rs"]
+#[allow(dead_code, reason = "no story needs all of it")]
 mod support_daemon;
 
 use anyhow::{Context as _, ensure};

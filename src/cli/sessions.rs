@@ -59,8 +59,11 @@ fn look(dir: &Path) -> anyhow::Result<Look> {
 
 fn list_json(look: &Look, now: Timestamp) -> String {
     let sessions: Vec<Value> = look.sessions.iter().map(|found| as_json(found, now)).collect();
-    let damaged: Vec<Value> =
-        look.damaged.iter().map(|(key, why)| json!({ "file": file::file_name(*key), "code": why.code() })).collect();
+    let damaged: Vec<Value> = look
+        .damaged
+        .iter()
+        .map(|(key, why)| json!({ "telegram_id": key.user(), "file": file::file_name(*key), "code": why.code() }))
+        .collect();
     line(&json!({ "sessions": sessions, "damaged": damaged }))
 }
 
@@ -79,7 +82,7 @@ fn list(config: &Config, look: &Look, now: Timestamp) -> String {
     }
     for (key, why) in &look.damaged {
         let (name, code) = (file::file_name(*key), why.code());
-        text.push_str(&format!("{name} is damaged: {why} ({code}); the daemon's next start sets it aside.\n"));
+        text.push_str(&format!("The file {name} is damaged: {why} ({code}); the daemon's next start sets it aside.\n"));
     }
     text
 }
@@ -158,7 +161,7 @@ fn stats(look: &Look, now: Timestamp, json: bool) -> String {
         }));
     }
     let mut rows = vec![("sessions", format!("{} live, {expired} expired", live.len()))];
-    rows.push(("registrations", format!("{registrations} live, sealed")));
+    rows.push(("registering", format!("{registrations} live, sealed")));
     rows.extend(waiting.iter().map(|(step, count)| ("waits for", format!("{step}: {count}"))));
     rows.extend(states.iter().map(|(state, count)| ("numbers", format!("{state}: {count}"))));
     rows.extend([("damaged", damaged.to_string()), ("set aside", aside.to_string())]);
@@ -176,7 +179,7 @@ fn cleanup(dir: &Path, now: Timestamp, json: bool) -> anyhow::Result<String> {
 }
 
 fn lines(rows: &[(&str, String)]) -> String {
-    rows.iter().map(|(name, value)| format!("{name:<13}  {value}\n")).collect()
+    rows.iter().map(|(name, value)| format!("{name:<11}  {value}\n")).collect()
 }
 
 fn line(value: &Value) -> String {

@@ -256,3 +256,6 @@ impl<'a> Applier<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

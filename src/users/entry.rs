@@ -58,6 +58,8 @@ pub struct UserEntry {
     pub(super) news: NewsQueue,
     /// The person's own clients.
     pub(super) slots: Slots,
+    /// Whether what lies outside the vault may not be as it says.
+    pub(super) unshared: AtomicBool,
     /// Held by whoever brings what lies outside the vault to what it says.
     pub(super) outside: tokio::sync::Mutex<()>,
     /// Whether the person has blocked the bot.
@@ -93,6 +95,7 @@ impl UserEntry {
             care: Notify::new(),
             news: NewsQueue::default(),
             slots: Slots::default(),
+            unshared: AtomicBool::new(false),
             outside: tokio::sync::Mutex::default(),
             blocked: AtomicBool::new(false),
             orders: AtomicBool::new(true),

@@ -7,6 +7,7 @@ use super::store::UserDataStore;
 use crate::domain::Timestamp;
 use crate::store::says::Said;
 use crate::store::{Left, StoreError, VaultError, says};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing::{debug, info, warn};
@@ -54,15 +55,16 @@ async fn put_back_and_look(entry: &UserEntry) -> Result<Left, StoreError> {
 /// What the vault of an entry has left.
 async fn left(entry: &UserEntry) -> Result<Left, StoreError> {
     let asked_at = entry.screen.asked_at();
+    let unshared = entry.unshared.load(Ordering::SeqCst);
     match entry.opened_vault() {
         // Erased meanwhile: nothing of it may be noted any more.
         Some(vault) if vault.db().is_fenced() => Err(StoreError::Fenced),
         Some(vault) if vault.db().is_open() => {
             let left = vault.db().read(crate::store::left::of).await?;
-            Ok(Left { asked_at: asked_at.or(left.asked_at), ..left })
+            Ok(Left { asked_at: asked_at.or(left.asked_at), unfinished: left.unfinished || unshared, ..left })
         }
         // Nobody has used it for a while, so nothing is about to be said.
-        _ => Ok(Left { numbers: entry.screen.needy_numbers(), unfinished: false, asked_at }),
+        _ => Ok(Left { numbers: entry.screen.needy_numbers(), unfinished: unshared, asked_at }),
     }
 }
 

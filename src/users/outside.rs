@@ -13,6 +13,7 @@ use crate::store::profiles::Sharing;
 use crate::store::{Vault, VaultError, profile};
 use crate::t;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tracing::warn;
 
@@ -21,6 +22,7 @@ const RETRY: Backoff = Backoff { first: Duration::from_millis(200), cap: Duratio
 impl UserEntry {
     /// Has what lies outside brought to what the vault says, and goes on until it is.
     pub(super) fn share_soon(self: &Arc<Self>) {
+        self.unshared.store(true, Ordering::SeqCst);
         let entry = Arc::clone(self);
         self.spawn(async move {
             let mut attempt = 0;
@@ -47,6 +49,16 @@ async fn share(entry: &Arc<UserEntry>) -> Result<(), VaultError> {
     if entry.stop.is_cancelled() {
         return Ok(());
     }
+    // Whatever is committed from here on says so itself.
+    entry.unshared.store(false, Ordering::SeqCst);
+    let done = bring(entry).await;
+    if done.is_err() {
+        entry.unshared.store(true, Ordering::SeqCst);
+    }
+    done
+}
+
+async fn bring(entry: &Arc<UserEntry>) -> Result<(), VaultError> {
     let vault = entry.vault().await?;
     publication(entry, vault).await?;
     withdrawals(entry, vault).await?;

@@ -4,8 +4,10 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sekat::domain::{AccountId, AccountState, Clock, Reason, TelegramId, Timestamp};
-use sekat::session::{FileStore, NumberState, SessionStore as _, UserSession, UserSessions};
+use sekat::domain::profile::REGISTRATION_LIFE;
+use sekat::domain::{AccountId, AccountState, Clock, PhoneNumber, Reason, Registration, TelegramId, Timestamp};
+use sekat::session::{FileStore, NumberState, Registrations, SessionStore as _, UserSession, UserSessions};
+use sekat::store::seal::SealKey;
 
 use crate::{Place, doctor_with, ended, populated};
 
@@ -31,6 +33,15 @@ fn with_sessions(place: &Place) {
         day.put(&linked).await.unwrap();
         let over = UserSessions::new(store.clone(), Duration::ZERO);
         over.put(&UserSession::new(TelegramId(9), now)).await.unwrap();
+        let registration = Registration {
+            phone: PhoneNumber::parse("+6281234567890").unwrap(),
+            step: "email".into(),
+            session_data: serde_json::json!({"name": "Ana Sekar"}),
+            created_at: now,
+            expires_at: now.after(REGISTRATION_LIFE),
+        };
+        let seal = SealKey::new(zeroize::Zeroizing::new([7; 32]));
+        Registrations::new(store.clone()).put(&seal, TelegramId(7), &registration, now).await.unwrap();
         store.close().await.unwrap();
     });
 }
@@ -54,7 +65,8 @@ fn an_operator_sees_who_is_doing_what() {
     with_sessions(&place);
     let listed = ended(&place.sekat(&["sessions", "list"]), 0);
     let lines: Vec<Vec<_>> = listed.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines.len(), 4, "{listed}");
+    assert_eq!(lines.len(), 5, "{listed}");
+    assert!(listed.ends_with("can be taken up again (sealed): 1\n"), "{listed}");
     assert_eq!(lines[1][..3], ["7", "link/number", "-"]);
     assert_eq!(lines[2][..6], ["8", "-", "2", "connected,", "1", "failed"]);
     assert!(lines[1].ends_with(&["in", "23", "h"]) && lines[3].ends_with(&["expired"]), "{listed}");
@@ -79,13 +91,16 @@ fn an_operator_sees_who_is_doing_what() {
     let counted = json(&place, &["sessions", "stats", "--json"]);
     assert_eq!(
         counted,
-        serde_json::json!({"live": {"user": 2}, "expired": 1, "waiting": {"link/number": 1},
+        serde_json::json!({"live": {"user": 2, "registration": 1}, "expired": 1, "waiting": {"link/number": 1},
             "numbers": {"connected": 2, "failed": 1}, "damaged": 0, "set_aside": 0, "leftovers": 0, "others": 0})
     );
-    assert_eq!(session_files(&place).len(), 3, "looking changes nothing");
-    assert_eq!(json(&place, &["sessions", "cleanup", "--json"]), serde_json::json!({"removed": 1, "left": 2}));
-    assert_eq!(ended(&place.sekat(&["sessions", "cleanup"]), 0), "0 expired removed, 2 left\n");
-    assert_eq!(session_files(&place), ["user_7.json", "user_8.json"]);
+    assert_eq!(session_files(&place).len(), 4, "looking changes nothing");
+    let sealed = session_files(&place).remove(0);
+    let text = fs::read_to_string(place.path("sessions").join(&sealed)).unwrap();
+    assert!(sealed.starts_with("reg_") && !text.contains("Ana") && !text.contains("81234567890"), "{text}");
+    assert_eq!(json(&place, &["sessions", "cleanup", "--json"]), serde_json::json!({"removed": 1, "left": 3}));
+    assert_eq!(ended(&place.sekat(&["sessions", "cleanup"]), 0), "0 expired removed, 3 left\n");
+    assert_eq!(session_files(&place)[1..], ["user_7.json", "user_8.json"]);
 }
 
 #[test]
@@ -103,7 +118,7 @@ fn what_cannot_be_shown_says_why() {
     let shown = ended(&place.sekat(&["sessions", "show", "8"]), 1);
     assert!(shown.contains("it ends too early (session-file-truncated)"), "{shown}");
     let listed = ended(&place.sekat(&["sessions", "list"]), 0);
-    assert!(listed.contains("user_8.json is damaged: it ends too early (session-file-truncated)"), "{listed}");
+    assert!(listed.contains("The file user_8.json is damaged: it ends too early (session-file-truncated)"), "{listed}");
     fs::remove_dir_all(place.path("sessions")).unwrap();
     fs::write(place.path("sessions"), "").unwrap();
     assert!(ended(&place.sekat(&["sessions", "stats"]), 1).contains("failed to list sessions"));
@@ -176,7 +191,7 @@ fn doctor_tells_what_lies_among_the_sessions_and_removes_nothing() {
     assert_eq!(
         told,
         [
-            ("ok", "sessions: 2; unfinished: 1; not ours, left alone: 1"),
+            ("ok", "sessions: 2; registrations: 1; unfinished: 1; not ours, left alone: 1"),
             ("warn", "1 damaged: user_8.json (session-file-shape)"),
             ("warn", "1 set aside: user_7.json.damaged-huge-1790000000"),
             ("warn", "1 without a person: user_9.json"),

@@ -4,7 +4,7 @@ use sekat::domain::{
 };
 use sekat::flows::Rules;
 use sekat::limits::{Budget, BudgetConfig};
-use sekat::session::{MemoryStore, UserSessions};
+use sekat::session::{MemoryStore, SessionStore, UserSessions};
 use sekat::sim::telegram::client::SimUser;
 use sekat::sim::telegram::{RateLimits, SimConfig, TelegramSim};
 use sekat::store::keys::{KeySource, MasterKey, StoreKey};
@@ -31,6 +31,7 @@ const TTL: Duration = Duration::from_secs(300);
 pub struct Daemon {
     pub telegram: TelegramSim,
     pub users: UserDataStore,
+    pub sessions: Arc<dyn SessionStore>,
     spool: Spool,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -56,6 +57,7 @@ impl Daemon {
         let raw = |name: &str| RawKey::new(*store.derive(name));
         let file = |name: &str| folder.join(name);
         let spool = Spool::new(threads.clone(), &file("spool.db"), raw("spool.db"), bot);
+        let sessions: Arc<dyn SessionStore> = Arc::new(MemoryStore::new(Clock::system()));
         let shared = Shared {
             vaults: Vaults::new(threads.clone(), master, folder),
             spool: spool.clone(),
@@ -93,7 +95,7 @@ impl Daemon {
                 logout_timeout: SEND,
                 reconnect_stagger: Duration::ZERO,
             },
-            sessions: UserSessions::new(Arc::new(MemoryStore::new(Clock::system())), TTL),
+            sessions: UserSessions::new(Arc::clone(&sessions), TTL),
             sessions_dir: folder.join("sessions"),
             stop: stop.clone(),
             tasks: tasks.clone(),
@@ -105,7 +107,7 @@ impl Daemon {
         let (feed, committed) = listener::feed(route.clone());
         tasks.spawn(dispatcher::run(api.clone(), committed, route, stop.clone()));
         tasks.spawn(Poller::new(api, spool.clone(), feed, PollConfig::default()).run(stop.clone()));
-        Ok(Daemon { telegram, users, spool, stop, tasks, threads })
+        Ok(Daemon { telegram, users, sessions, spool, stop, tasks, threads })
     }
 
     pub fn person(&self, id: u64, name: &str) -> SimUser {

@@ -112,6 +112,8 @@ proptest! {
         let first = plan.mobile.as_bytes()[first.index(plan.mobile.len())] as char;
         let length = if longest { plan.mobile_lengths.1 } else { plan.mobile_lengths.0 };
         let number = format!("{first}{}", &more[..length - 1]);
+        // Nobody is reached so from within: it begins like an international number.
+        prop_assume!(!format!("{}{number}", plan.trunk).starts_with("00"));
         let whole = format!("{}{number}", plan.calling);
         let read = |text: String| PhoneNumber::parse_local(&text, country).map(String::from);
         prop_assert_eq!(read(format!("+{whole}")), Ok(whole.clone()));
