@@ -169,6 +169,11 @@ fn go_on(step: Step, answers: Answers) -> Next<Registering> {
 fn city(text: &str, answers: Answers) -> Next<Registering> {
     let found = zones::find(text).into_iter().map(|place| (place.name, place.zone.name().to_owned()));
     let mut places: Vec<(String, String)> = found.collect();
+    // Whoever types a whole name means that place, and not those that are only like it.
+    let is_meant = |name: &str| name.to_lowercase() == text.trim().to_lowercase();
+    if places.iter().filter(|(name, _)| is_meant(name)).count() == 1 {
+        places.retain(|(name, _)| is_meant(name));
+    }
     match places.len() {
         0 => Next::Again(t!("registration-city-unknown")),
         1 => go_on(Step::City, Answers { city: places.pop(), places, ..answers }),

@@ -215,8 +215,10 @@ pub fn resume(user: &UserContext, env: &Env) -> Option<Changes> {
 /// Stops what is under way. `None`: nothing is. `message`: the command; without, a button was pressed.
 pub fn cancel(user: &UserContext, env: &Env, message: Option<MessageId>) -> Option<Changes> {
     let conversation = user.conversation();
-    let open = conversation.open.as_ref().or(conversation.aside.as_ref())?;
-    let stopped = env.flow(&open.flow).map_or_else(Changes::default, AnyFlow::stopped);
+    conversation.open.as_ref().or(conversation.aside.as_ref())?;
+    // What was put aside is only not offered any more.
+    let open = conversation.open.as_ref().and_then(|open| env.flow(&open.flow));
+    let stopped = open.map_or_else(Changes::default, AnyFlow::stopped);
     let placing = if message.is_some() { Placing::Below } else { Placing::InPlace };
     Some(end(user, t!("cancelled"), placing).before(stopped))
 }
