@@ -6,8 +6,10 @@ use std::time::Duration;
 
 /// Thirty-two characters of which no two look or sound alike when written down: no 0 and O, no 1 and I.
 const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
-/// Characters of a code: 50 bits, of which a person may guess five an hour.
+/// Characters of a code: close to 50 bits, of which a person may guess five an hour.
 const LENGTH: usize = 10;
+/// How many of the alphabet are digits. A code has one at least, so that no word that people write is taken for one.
+const DIGITS: usize = 8;
 
 /// The most people that one code lets in.
 pub const MOST_USES: u32 = 1_000;
@@ -21,9 +23,13 @@ pub const NOTE_CHARS: usize = 100;
 pub struct InviteCode([u8; LENGTH]);
 
 impl InviteCode {
-    /// The code that these random bytes make; each code is as likely as any other.
+    /// The code that these random bytes make.
     pub fn from_random(bytes: [u8; LENGTH]) -> Self {
-        InviteCode(bytes.map(|byte| ALPHABET[usize::from(byte) % ALPHABET.len()]))
+        let mut code = bytes.map(|byte| ALPHABET[usize::from(byte) % ALPHABET.len()]);
+        if !code.iter().any(u8::is_ascii_digit) {
+            code[0] = ALPHABET[usize::from(bytes[0]) % DIGITS];
+        }
+        InviteCode(code)
     }
 
     /// Reads what somebody typed: in capitals or not, in one piece or with hyphens. `None`: this is no code at all.
@@ -34,7 +40,7 @@ impl InviteCode {
             *character = typed.next()?.to_ascii_uppercase();
         }
         let whole = typed.next().is_none() && code.iter().all(|character| ALPHABET.contains(character));
-        whole.then_some(InviteCode(code))
+        (whole && code.iter().any(u8::is_ascii_digit)).then_some(InviteCode(code))
     }
 
     /// Its characters.
@@ -227,6 +233,7 @@ mod tests {
             assert_eq!(InviteCode::parse(other), None, "{other}");
         }
         assert!(!format!("{code:?}").contains("23Z2"));
+        assert_eq!(InviteCode::from_random([31; 10]).to_string(), "9ZZZZZZZZZ", "never a mere word");
     }
 
     #[test]

@@ -46,6 +46,16 @@ pub trait Flow: Send + Sync + 'static {
     /// Where an answer leads.
     fn answer(step: Self::Step, answers: Self::Answers, given: Given<'_>, user: &UserContext, env: &Env) -> Next<Self>;
 
+    /// What else changes whenever a step is reached: something to keep elsewhere, say.
+    fn reached(_step: Self::Step, _answers: &Self::Answers) -> Changes {
+        Changes::default()
+    }
+
+    /// What else changes when the person stops it.
+    fn stopped() -> Changes {
+        Changes::default()
+    }
+
     /// What is told when no answer came for long.
     fn aside(_user: &UserContext) -> Phrase {
         t!("flow-aside", title = Self::title())

@@ -240,7 +240,7 @@ fn answer(user: &UserContext, input: &Input, env: &Env) -> Changes {
 
 /// A text that answers nothing.
 fn unasked_text(user: &UserContext, text: &str, message: MessageId, env: &Env) -> Changes {
-    if InviteCode::parse(text).is_some() {
+    if user.reply().is_none() && InviteCode::parse(text).is_some() {
         // The code that has just let them in, or another one that does nothing more for them.
         welcome::start(user)
     } else {
@@ -259,7 +259,7 @@ fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: 
         "logout" => numbers::choose_logout(user),
         "language" if rest.is_empty() => language::ask(),
         "language" => language::named(rest),
-        "cancel" => cancel(user, Some(message)),
+        "cancel" => cancel(user, env, Some(message)),
         _ => match env.flows.iter().find(|registered| registered.command == name) {
             Some(registered) => engine::begin(user, env, registered.flow.name(), Some(message)),
             None => members::command(name, rest, env)
@@ -279,7 +279,7 @@ fn press(user: &UserContext, callback: &str, env: &Env) -> Changes {
     let step = match action {
         Action::Choose { choice, .. } => engine::chosen(user, env, choice),
         Action::Back(_) => engine::back(user, env),
-        Action::Stop(_) => engine::cancel(user, None),
+        Action::Stop(_) => engine::cancel(user, env, None),
         Action::Resume(_) => engine::resume(user, env),
         Action::KeepFlow(_) => engine::keep(user, env),
         Action::OtherFlow(_) => engine::replace(user, env),
@@ -293,7 +293,7 @@ fn press(user: &UserContext, callback: &str, env: &Env) -> Changes {
         Action::LogoutConfirm(account) => return numbers::logout(user, account, callback),
         Action::Resend(_) => return chat::resend(user, callback),
         Action::Forget(_) => return chat::forget(user, callback),
-        Action::Cancel => Some(cancel(user, None)),
+        Action::Cancel => Some(cancel(user, env, None)),
         Action::Speak(language) => Some(language::speak(language)),
         Action::Help => Some(Changes::default().say(members::help(env.role))),
         Action::Invite { uses, days } => Some(members::make(uses, days, env)),
@@ -309,14 +309,14 @@ fn note(callback: &str, text: Option<Phrase>) -> Effect {
 
 /// Stops what is under way. `message`: the command; without, a button that offered to stop was pressed, so there was a
 /// question that is hereby answered.
-fn cancel(user: &UserContext, message: Option<MessageId>) -> Changes {
+fn cancel(user: &UserContext, env: &Env, message: Option<MessageId>) -> Changes {
     let mut step = Changes::default();
     let linking: Vec<AccountId> =
         user.accounts().iter().filter(|a| a.state == AccountState::QrScanning).map(|a| a.id).collect();
     for account in &linking {
         step = link::stop(step, *account);
     }
-    match engine::cancel(user, message) {
+    match engine::cancel(user, env, message) {
         Some(stopped) => step.before(stopped),
         None if message.is_none() || !linking.is_empty() => step.say(t!("cancelled")),
         None => step.say(t!("nothing-to-cancel")),

@@ -45,10 +45,9 @@ impl<T> Default for Kept<T> {
 }
 
 impl<T: Default> Kept<T> {
-    /// What is remembered of this person; the oldest are forgotten to make room. `true`: it is new.
-    fn of(&mut self, user: TelegramId) -> (&mut T, bool) {
-        let new = !self.known.contains_key(&user);
-        if new {
+    /// What is remembered of this person; the oldest are forgotten to make room.
+    fn of(&mut self, user: TelegramId) -> &mut T {
+        if !self.known.contains_key(&user) {
             self.order.push_back(user);
             if self.order.len() > KEPT
                 && let Some(oldest) = self.order.pop_front()
@@ -56,7 +55,7 @@ impl<T: Default> Kept<T> {
                 self.known.remove(&oldest);
             }
         }
-        (self.known.entry(user).or_default(), new)
+        self.known.entry(user).or_default()
     }
 }
 
@@ -85,7 +84,8 @@ impl Tries {
 
 #[derive(Default)]
 struct State {
-    spoken: Kept<()>,
+    /// Who was told that they may not come in.
+    told: Kept<bool>,
     tries: Kept<Tries>,
     /// Whose updates are being looked at, and whether more have come meanwhile.
     busy: HashMap<TelegramId, bool>,
@@ -227,7 +227,7 @@ impl UserDataStore {
 
     async fn try_code(&self, user: TelegramId, code: &InviteCode) -> Result<Tried, StoreError> {
         let now = Timestamp::now();
-        let allowed = self.gate().state().tries.of(user).0.allow(now);
+        let allowed = self.gate().state().tries.of(user).allow(now);
         if let Err(wait) = allowed {
             return Ok(Tried::TooMany(wait));
         }
@@ -243,7 +243,7 @@ impl UserDataStore {
     async fn answer(&self, user: TelegramId, answer: Answer, locale: Locale) {
         let shared = self.shared();
         let phrase = match answer {
-            Answer::Refused if !self.gate().state().spoken.of(user).1 => return,
+            Answer::Refused if *self.gate().state().told.of(user) => return,
             Answer::Blocked if shared.members.was_told(user) => return,
             Answer::Refused => {
                 info!("a stranger was refused");
@@ -257,16 +257,18 @@ impl UserDataStore {
             }
         };
         let Ok(_turn) = self.gate().answers.try_acquire() else { return };
-        let said = say(shared, user, &phrase, locale).await;
-        if let Err(e) = &said {
-            warn!("cannot answer somebody at the door: {e}");
+        if let Err(e) = say(shared, user, &phrase, locale).await {
+            // They are told when they come again: they may have left for a moment only.
+            return warn!("cannot answer somebody at the door: {e}");
         }
-        let blocked = matches!(answer, Answer::Blocked);
-        if blocked
-            && !matches!(said, Err(TelegramError::Unreachable(_) | TelegramError::RetryAfter(_)))
-            && let Err(e) = shared.members.note_told(user).await
-        {
-            error!(error.code = e.code(), "cannot note that a blocked person was told");
+        match answer {
+            Answer::Refused => *self.gate().state().told.of(user) = true,
+            Answer::Blocked => {
+                if let Err(e) = shared.members.note_told(user).await {
+                    error!(error.code = e.code(), "cannot note that a blocked person was told");
+                }
+            }
+            Answer::Code | Answer::Limit(_) => {}
         }
     }
 }
@@ -325,10 +327,11 @@ mod tests {
     fn the_memory_of_strangers_is_bounded() {
         let mut kept: Kept<Tries> = Kept::default();
         for n in 0..3 * KEPT as u64 {
-            assert!(kept.of(TelegramId(n)).1);
+            kept.of(TelegramId(n)).told = true;
         }
         assert!(kept.known.len() <= KEPT && kept.order.len() <= KEPT);
-        assert!(!kept.of(TelegramId(3 * KEPT as u64 - 1)).1, "the newest are known");
+        assert!(kept.of(TelegramId(3 * KEPT as u64 - 1)).told, "the newest are known");
+        assert!(!kept.of(TelegramId(0)).told, "the oldest are not");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! `UserDataStore` finds a person's [`UserEntry`]; the entry owns everything of theirs. Nothing here looks anybody up by
 //! anything but their own [`TelegramId`](crate::domain::TelegramId), and nothing here decides what a person may do:
 //! flows do.
-mod apply;
+pub mod apply;
 mod care;
 mod courier;
 pub mod entry;

@@ -25,6 +25,10 @@ pub trait AnyFlow: Send + Sync {
     fn title(&self) -> Phrase;
     /// What is told when no answer came for long.
     fn aside(&self, user: &UserContext) -> Phrase;
+    /// What else changes now that this step is reached.
+    fn reached(&self, open: &Open) -> Changes;
+    /// What else changes when the person stops it.
+    fn stopped(&self) -> Changes;
     /// Where it begins: step and answers.
     ///
     /// # Errors
@@ -81,6 +85,14 @@ impl<F: Flow> AnyFlow for Of<F> {
 
     fn aside(&self, user: &UserContext) -> Phrase {
         F::aside(user)
+    }
+
+    fn reached(&self, open: &Open) -> Changes {
+        state::<F>(open).map_or_else(Changes::default, |(step, answers)| F::reached(step, &answers))
+    }
+
+    fn stopped(&self) -> Changes {
+        F::stopped()
     }
 
     fn begin(&self, user: &UserContext, env: &Env) -> Result<Open, Changes> {

@@ -84,8 +84,9 @@ fn asking(
         Some(problem) => t!("flow-problem", problem = problem, question = question.text),
         None => question.text,
     };
+    let reached = flow.reached(&open);
     let now = Conversation { turn, run, open: Some(open), aside: None, wanted: None };
-    show(run, text, keyboard, placing).then(now)
+    show(run, text, keyboard, placing).then(now).before(reached)
 }
 
 /// Begins a flow that the person asks for, by a command (`message`) or a button. In the middle of another one they are
@@ -211,11 +212,12 @@ pub fn resume(user: &UserContext, env: &Env) -> Option<Changes> {
 }
 
 /// Stops what is under way. `None`: nothing is. `message`: the command; without, a button was pressed.
-pub fn cancel(user: &UserContext, message: Option<MessageId>) -> Option<Changes> {
+pub fn cancel(user: &UserContext, env: &Env, message: Option<MessageId>) -> Option<Changes> {
     let conversation = user.conversation();
-    conversation.open.as_ref().or(conversation.aside.as_ref())?;
+    let open = conversation.open.as_ref().or(conversation.aside.as_ref())?;
+    let stopped = env.flow(&open.flow).map_or_else(Changes::default, AnyFlow::stopped);
     let placing = if message.is_some() { Placing::Below } else { Placing::InPlace };
-    Some(end(user, t!("cancelled"), placing))
+    Some(end(user, t!("cancelled"), placing).before(stopped))
 }
 
 /// Puts aside what nobody answered for long, with a button to take it up again. Nothing when nothing waits.
