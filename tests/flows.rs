@@ -14,14 +14,14 @@ use sekat::flows::engine::Of;
 use sekat::flows::{FLOWS, Registered, erase, link};
 use std::time::Duration;
 
-static TWO: [Registered; 3] = [
+static THREE: [Registered; 3] = [
     Registered { command: "lunch", about: || Phrase::verbatim("Order lunch"), flow: &Of::<Lunch>::new() },
     Registered { command: "erase", about: || Phrase::verbatim("Erase"), flow: &Of::<erase::Erase>::new() },
     Registered { command: "link", about: || Phrase::verbatim("Link"), flow: &Of::<link::Link>::new() },
 ];
 
 async fn desk() -> Desk {
-    Desk::with(&TWO).await
+    Desk::with(&THREE).await
 }
 
 #[tokio::test]
@@ -149,6 +149,76 @@ async fn a_question_that_has_scrolled_away_is_asked_below() {
     assert_ne!(desk.screen().await, screen);
 }
 
+/// Registers up to the question whether all is right.
+async fn nearly_registered(desk: &Desk) {
+    desk.commands("register").await;
+    for answer in ["0812-3456-7890", "  Ana   Maria ", "ana@example.org", "bandung"] {
+        desk.says(answer).await;
+    }
+    assert!(desk.sees().await.contains("Which language"), "{}", desk.sees().await);
+    desk.presses("Bahasa Indonesia").await;
+}
+
+#[tokio::test]
+async fn somebody_registers_and_changes_an_answer_before_confirming() {
+    let desk = Desk::with(FLOWS).await;
+    nearly_registered(&desk).await;
+    let all = desk.sees().await;
+    for part in ["+6281234567890", "Ana Maria", "ana@example.org", "Bandung (Asia/Jakarta)", "Bahasa Indonesia"] {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    desk.presses("Name").await;
+    desk.says("\u{202e}evil").await;
+    assert!(desk.sees().await.contains("cannot be shown"), "{}", desk.sees().await);
+    desk.says("Anna").await;
+    assert!(desk.sees().await.contains("Anna"), "back to the end, not on to the next question");
+    desk.presses("Yes, register me").await;
+    // The last words are in the language that was chosen.
+    assert!(desk.sees().await.contains("Selamat datang, Anna"), "{}", desk.sees().await);
+    desk.commands("register").await;
+    assert_eq!(desk.conversation().await.place(), None, "once");
+}
+
+#[tokio::test]
+async fn wrong_answers_are_told_and_places_of_one_name_are_chosen_from() {
+    let desk = Desk::with(FLOWS).await;
+    desk.commands("register").await;
+    for (bad, good) in [("twelve", "+44 20 7946 0958"), ("\u{200b}", "Budi"), ("budi@", "budi@example.co.id")] {
+        let asked = desk.sees().await;
+        desk.says(bad).await;
+        assert!(desk.sees().await.starts_with("⚠️") && desk.sees().await.ends_with(&asked), "{}", desk.sees().await);
+        desk.says(good).await;
+    }
+    desk.says("xyzzyx qqq").await;
+    assert!(desk.sees().await.contains("do not know this city"));
+    desk.says("GMT+7").await;
+    let places: Vec<String> = desk.question().await.unwrap().keyboard.into_iter().flatten().map(|b| b.0).collect();
+    assert!(places.len() > 2, "{places:?}");
+    desk.presses("Jakarta").await;
+    assert!(desk.sees().await.contains("Which language"));
+}
+
+#[tokio::test]
+async fn a_registration_is_taken_up_again_within_a_day_and_not_after() {
+    let desk = Desk::with(FLOWS).await;
+    nearly_registered(&desk).await;
+    desk.passes(Duration::from_secs(23 * 3600));
+    // The question has gone to rest long ago; another flow was tried meanwhile.
+    desk.commands("link").await;
+    desk.commands("cancel").await;
+    desk.commands("register").await;
+    assert!(desk.sees().await.contains("Ana Maria"), "{}", desk.sees().await);
+    desk.passes(Duration::from_secs(25 * 3600));
+    desk.commands("help").await;
+    desk.commands("register").await;
+    assert!(desk.sees().await.contains("telephone number"), "{}", desk.sees().await);
+    // Whoever stops it wants nothing kept.
+    desk.says("0812-3456-7890").await;
+    desk.commands("cancel").await;
+    desk.commands("register").await;
+    assert!(desk.sees().await.contains("(1 of 5)"));
+}
+
 /// Something that a person may do at any time.
 #[derive(Debug, Clone)]
 enum Act {
@@ -259,6 +329,6 @@ proptest! {
     #[test]
     fn the_same_holds_for_a_flow_of_several_steps(all in acts()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(whatever(&TWO, "lunch", all));
+        runtime.block_on(whatever(&THREE, "lunch", all));
     }
 }

@@ -298,7 +298,8 @@ async fn who_is_blocked_is_out_with_all_that_is_theirs_kept_until_they_are_let_i
     let before = said(&ana).await?;
     stage.whatsapp.send(CITRA, ANA_NUMBER, "are you there?").await?;
     ana.send("+62 811 0000 009").await?;
-    ana.wait_text(&in_both(&t!("refused-blocked"))[1], PATIENCE).await?;
+    let [_, refused] = in_both(&t!("refused-blocked"));
+    ana.wait_text(&refused, PATIENCE).await?;
     for text in ["/start", "/numbers", "hello?"] {
         ana.send(text).await?;
     }
@@ -310,7 +311,9 @@ async fn who_is_blocked_is_out_with_all_that_is_theirs_kept_until_they_are_let_i
     settled(&mut budi).await?;
     online(&stage, false).await?;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(news(&ana, &before).await?.len(), 1, "one refusal");
+    // One refusal; a kill that came right after it may have it said again.
+    let told = news(&ana, &before).await?;
+    assert!((1..=2).contains(&told.len()) && told.iter().all(|text| *text == refused), "{told:?}");
     assert!(has_keys(&stage, ANA)?, "her data stays");
 
     admin.send("/unblock 1001").await?;
@@ -340,13 +343,15 @@ async fn what_was_ordered_is_done_and_told_across_a_kill() -> anyhow::Result<()>
     stage.link_by_code(&mut ana, ANA_NUMBER).await?;
     let mut codes = 0;
     for delay in [0, 3, 6, 10, 15, 25, 40] {
-        owner.send("/invite 2").await?;
+        let asked = owner.send("/invite 2").await?;
         owner.send("/block 1001").await?;
         tokio::time::sleep(Duration::from_millis(delay)).await;
         stage.kill().await?;
         stage.start().await?;
-        let shown = owner.wait_text("A new invitation", PATIENCE).await?.text;
         owner.wait_text("1001 is blocked", PATIENCE).await?;
+        // It may have been told before she sent the second one.
+        let made = |m: &SimMessage| m.text.contains("A new invitation");
+        let shown = owner.wait_since(asked.cursor, "the invitation", made, PATIENCE).await?.text;
         online(&stage, false).await?;
         codes += 1;
         let listed = invites(&stage).await?;

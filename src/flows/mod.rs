@@ -11,6 +11,7 @@ pub mod link;
 pub mod members;
 pub mod numbers;
 pub mod phrases;
+pub mod registration;
 pub mod welcome;
 
 use crate::domain::effect::{Origin, Slot};
@@ -196,6 +197,7 @@ pub struct Registered {
 /// Every flow.
 pub const FLOWS: &[Registered] = &[
     Registered { command: "link", about: || t!("command-link"), flow: &Of::<link::Link>::new() },
+    Registered { command: "register", about: || t!("command-register"), flow: &Of::<registration::Registering>::new() },
     Registered { command: "erase", about: || t!("command-erase"), flow: &Of::<erase::Erase>::new() },
 ];
 

@@ -33,6 +33,7 @@ labels! {
     RECONNECT_BUTTON = "button-reconnect" "🔄 Reconnect";
     RESEND_BUTTON = "button-resend" "Send again";
     SENDING_AGAIN = "note-sending-again" "Sending again…";
+    REGISTER_BUTTON = "button-register" "✅ Yes, register me";
     RESUME_BUTTON = "button-resume" "▶ Continue";
     STALE = "note-stale" "This button is not valid (any more). /start shows where you are.";
 }

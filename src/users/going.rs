@@ -159,6 +159,8 @@ pub(super) async fn turned_out(entry: &Arc<UserEntry>, users: &UserDataStore) {
     }
     let going = Going::new(entry, users, entry.shared.settings.close_timeout);
     tokio::join!(going.settle(), going.disconnect());
+    // One that a task was just about to start has its place among the others only now.
+    going.disconnect().await;
     entry.leave_screen().await;
     going.shut().await;
     going.note().await;

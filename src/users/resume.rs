@@ -34,7 +34,7 @@ impl UserDataStore {
         shared.directory.wake_all(wake.clone(), Timestamp::now()).await?;
         info!(users = folders.len(), awake = wake.len(), "known users found");
         for user in wake {
-            self.entry_noted(user, true);
+            self.awaken_noted(user, true);
         }
         // Strangers' too, who are refused.
         waiting.into_iter().for_each(|user| self.arrived(user));

@@ -131,8 +131,7 @@ impl UserDataStore {
         self.entry_noted(user, false)
     }
 
-    /// The same; `noted`: whether the directory says already that the person's world is awake.
-    pub(super) fn entry_noted(&self, user: TelegramId, noted: bool) -> Arc<UserEntry> {
+    fn entry_noted(&self, user: TelegramId, noted: bool) -> Arc<UserEntry> {
         if let Some(entry) = self.0.entries.get(&user) {
             return Arc::clone(&entry);
         }
@@ -229,11 +228,16 @@ impl UserDataStore {
 
     /// Has the person's entry look whether something waits, if they may use the bot. `false`: they may not.
     pub(super) fn awaken(&self, user: TelegramId) -> bool {
+        self.awaken_noted(user, false)
+    }
+
+    /// The same; `noted`: whether the directory says already that the person's world is awake.
+    pub(super) fn awaken_noted(&self, user: TelegramId, noted: bool) -> bool {
         let members = &self.0.shared.members;
         if !members.admits(user) {
             return false;
         }
-        self.entry(user).updates_arrived();
+        self.entry_noted(user, noted).updates_arrived();
         // Whoever was turned out meanwhile may have had no entry when that was looked for.
         if !members.admits(user) {
             self.turn_out(user);

@@ -158,6 +158,53 @@ link-failed =
     ❌ Linking did not work: { $why }
     Code: <code>{ $code }</code>
 
+## Registration
+
+registration-title = registering
+registration-phone =
+    <b>Registration</b> (1 of 5)
+    What is your telephone number? For example: <code>0812 3456 7890</code>
+registration-phone-expected = I need your telephone number, as text or as a contact card.
+registration-phone-bad = I cannot use this number: { $problem }.
+registration-name =
+    <b>Registration</b> (2 of 5)
+    What are you called?
+registration-name-bad = I cannot use this as a name: { $problem }.
+registration-text-expected = I need your answer as text.
+registration-email =
+    <b>Registration</b> (3 of 5)
+    What is your address for mail? For example: <code>ana@example.com</code>
+registration-email-bad = I cannot use this address: { $problem }.
+registration-city =
+    <b>Registration</b> (4 of 5)
+    Which city do you live in? I tell you times as your clock shows them.
+registration-city-unknown = I do not know this city. Try the next larger one, or the difference from Greenwich, like GMT+7.
+registration-city-expected = Choose one of these, or send me another city.
+registration-which-city =
+    <b>Registration</b> (4 of 5)
+    Which one do you mean? If it is none of these, send me another city nearby.
+registration-language =
+    <b>Registration</b> (5 of 5)
+    Which language do you want to read?
+registration-none = —
+registration-confirm =
+    <b>Is this right?</b>
+    Telephone: { $phone }
+    Name: { $name }
+    Mail: { $email }
+    City: { $city }
+    Language: { $language }
+registration-done = ✅ Welcome, <b>{ $name }</b>! You are registered.
+registration-done-already = You are registered already.
+button-no-email = Without an address
+button-register = ✅ Yes, register me
+button-change-phone = ✏ Telephone
+button-change-name = ✏ Name
+button-change-email = ✏ Mail
+button-change-city = ✏ City
+button-change-language = ✏ Language
+command-register = Register, or go on with it
+
 ## Numbers
 
 no-numbers = You have not linked a number yet. How do you want to do it?

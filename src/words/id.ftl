@@ -146,6 +146,53 @@ link-failed =
     ❌ Penautan gagal: { $why }
     Kode: <code>{ $code }</code>
 
+## Pendaftaran
+
+registration-title = pendaftaran
+registration-phone =
+    <b>Pendaftaran</b> (1 dari 5)
+    Berapa nomor telepon Anda? Contoh: <code>0812 3456 7890</code>
+registration-phone-expected = Saya butuh nomor telepon Anda, berupa teks atau kartu kontak.
+registration-phone-bad = Nomor ini tidak bisa saya pakai: { $problem }.
+registration-name =
+    <b>Pendaftaran</b> (2 dari 5)
+    Siapa nama Anda?
+registration-name-bad = Ini tidak bisa saya pakai sebagai nama: { $problem }.
+registration-text-expected = Saya butuh jawaban Anda berupa teks.
+registration-email =
+    <b>Pendaftaran</b> (3 dari 5)
+    Apa alamat email Anda? Contoh: <code>ana@example.com</code>
+registration-email-bad = Alamat ini tidak bisa saya pakai: { $problem }.
+registration-city =
+    <b>Pendaftaran</b> (4 dari 5)
+    Anda tinggal di kota mana? Jam yang saya sebutkan mengikuti jam di sana.
+registration-city-unknown = Saya tidak mengenal kota ini. Coba kota besar terdekat, atau selisih waktu seperti GMT+7.
+registration-city-expected = Pilih salah satu, atau kirim nama kota lain.
+registration-which-city =
+    <b>Pendaftaran</b> (4 dari 5)
+    Yang mana maksud Anda? Kalau tidak ada di sini, kirim nama kota lain yang dekat.
+registration-language =
+    <b>Pendaftaran</b> (5 dari 5)
+    Mau membaca dalam bahasa apa?
+registration-none = —
+registration-confirm =
+    <b>Sudah benar?</b>
+    Telepon: { $phone }
+    Nama: { $name }
+    Email: { $email }
+    Kota: { $city }
+    Bahasa: { $language }
+registration-done = ✅ Selamat datang, <b>{ $name }</b>! Anda sudah terdaftar.
+registration-done-already = Anda sudah terdaftar.
+button-no-email = Tanpa email
+button-register = ✅ Ya, daftarkan saya
+button-change-phone = ✏ Telepon
+button-change-name = ✏ Nama
+button-change-email = ✏ Email
+button-change-city = ✏ Kota
+button-change-language = ✏ Bahasa
+command-register = Daftar, atau lanjutkan pendaftaran
+
 ## Nomor
 
 no-numbers = Anda belum menautkan nomor. Mau pakai cara yang mana?

@@ -77,7 +77,7 @@ fn an_operator_sees_who_is_doing_what() {
     assert_eq!((&listed["sessions"][1]["expired"], &listed["sessions"][2]["expired"]), (&false.into(), &true.into()));
 
     let shown = ended(&place.sekat(&["sessions", "show", "8"]), 0);
-    for part in ["waits for      nothing", "number         1 connected", "number         3 failed (wa-logged-out)"] {
+    for part in ["waits for    nothing", "number       1 connected", "number       3 failed (wa-logged-out)"] {
         assert!(shown.contains(part), "{shown}");
     }
     let shown = json(&place, &["sessions", "show", "7", "--json"]);

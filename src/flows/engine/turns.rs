@@ -154,7 +154,8 @@ pub fn take(user: &UserContext, env: &Env, given: Given<'_>, message: Option<Mes
             to(flow, Open { flow: open.flow.clone(), step, answers, trail }, user, env, placing)
         }
         Some(Led::Again(problem)) => ask_again(user, env, problem, message),
-        Some(Led::Done(text, changes)) => end(user, text, placing).before(changes),
+        // The last words come in the language that was perhaps just chosen.
+        Some(Led::Done(text, changes)) => changes.before(end(user, text, placing)),
         None => end(user, t!("flow-outdated", title = flow.title()), placing),
     })
 }

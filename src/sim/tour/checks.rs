@@ -44,6 +44,7 @@ checks! {
     Idle = "idle-number-stays-connected", "the idle person's number stays connected and receives";
     Stopped = "stopped-in-conversation", "the daemon is stopped in the middle of a question";
     Resumed = "conversation-resumes", "after the restart the question is answered as if nothing had happened";
+    Registered = "registration-survives-kill", "a registration goes on where it was after SIGKILL, and is complete";
     Killed = "killed-in-conversation", "SIGKILL, with messages in flight both ways";
     Restart = "back-after-kill", "the daemon is up again";
     LostIn = "nothing-lost-from-whatsapp", "every message from WhatsApp is in the chat";

@@ -90,6 +90,7 @@ async fn play(
     acts::buttons(show, stage, &mut ana, &mut budi).await?;
     rest::idle(show, stage, &mut budi).await?;
     Box::pin(rest::resumed(show, stage, &mut budi)).await?;
+    Box::pin(rest::registers(show, stage, &mut budi)).await?;
     Box::pin(crash::killed_in_conversation(show, stage, &mut ana, &from_citra)).await?;
     acts::sealed(show, stage).await?;
     acts::logout(show, stage, &mut budi).await?;

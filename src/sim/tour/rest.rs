@@ -67,3 +67,29 @@ pub async fn resumed(show: &Show, stage: &mut Stage, budi: &mut Person<'_>) -> a
     };
     show.check(Check::Resumed, resumed).await
 }
+
+/// Somebody registers, and the daemon is killed in the middle.
+pub async fn registers(show: &Show, stage: &mut Stage, budi: &mut Person<'_>) -> anyhow::Result<()> {
+    show.section("Budi registers, and the daemon is killed in the middle");
+    let registered = async {
+        budi.says("/register").await?;
+        budi.hears("What is your telephone number?").await?;
+        budi.says("0811-0000-002").await?;
+        budi.hears("What are you called?").await?;
+        budi.says("Budi Santoso").await?;
+        budi.hears("What is your address for mail?").await?;
+        stage.kill().await?;
+        show.aside("SIGKILL; started again");
+        stage.start().await?;
+        budi.says("budi@example.com").await?;
+        budi.hears("Which city do you live in?").await?;
+        budi.says("surabaya").await?;
+        budi.hears("Which language do you want to read?").await?;
+        budi.presses("English").await?;
+        let all = budi.hears("Is this right?").await?;
+        ensure!(all.text.contains("+628110000002") && all.text.contains("Surabaya (Asia/Jakarta)"), "{}", all.text);
+        budi.presses(english::REGISTER_BUTTON).await?;
+        budi.hears("You are registered").await.map(drop)
+    };
+    show.check(Check::Registered, registered).await
+}

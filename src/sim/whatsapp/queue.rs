@@ -1,7 +1,7 @@
 //! What waits for one device. It answers "what must this device still get?"; it owns the stanzas until the device confirms
 //! them, across connections. It must never drop a stanza because it was written to a socket.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -18,9 +18,20 @@ struct Entry {
     node: Arc<Node>,
 }
 
+/// How a device says that it has a stanza: for a message it says both, in either order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// `<ack>`.
+    Ack,
+    /// `<receipt>`.
+    Receipt,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     entries: VecDeque<Entry>,
+    /// Confirmed messages of which the device has said one word: the other one must not take out a repeat of the same id.
+    half_said: HashMap<String, Word>,
     /// How many entries, from the front, the current reader has been given.
     given: usize,
     reader: u64,
@@ -53,6 +64,8 @@ impl Mailbox {
     pub fn open(&self, reader: u64) -> usize {
         let mut inner = self.lock();
         (inner.reader, inner.given) = (reader, 0);
+        // Whatever else the last reader would have said will not come.
+        inner.half_said.clear();
         let waiting = inner.entries.len();
         drop(inner);
         self.arrived.notify_one();
@@ -74,12 +87,22 @@ impl Mailbox {
     }
 
     /// Takes a confirmed stanza out. Whether there was one.
-    pub fn settle(&self, class: &str, id: &str) -> bool {
+    pub fn settle(&self, class: &str, id: &str, word: Word) -> bool {
         let mut inner = self.lock();
+        if inner.half_said.get(id).is_some_and(|said| *said != word) {
+            inner.half_said.remove(id);
+            return false;
+        }
         let Some(at) = inner.entries.iter().position(|e| e.class == class && e.id == id) else {
             return false;
         };
         inner.entries.remove(at);
+        if class == "message" {
+            if inner.half_said.len() >= CAPACITY {
+                inner.half_said.clear();
+            }
+            inner.half_said.insert(id.to_owned(), word);
+        }
         if at < inner.given {
             inner.given -= 1;
         }
@@ -125,7 +148,7 @@ mod tests {
         push(&mailbox, "b");
         assert_eq!(mailbox.open(1), 2);
         assert_eq!(mailbox.give(1, 10).unwrap().len(), 2);
-        assert!(mailbox.settle("message", "a"));
+        assert!(mailbox.settle("message", "a", Word::Ack));
         assert_eq!(mailbox.open(2), 1);
         assert!(mailbox.give(1, 10).is_none());
         assert_eq!(mailbox.give(2, 10).unwrap().len(), 1);
@@ -136,8 +159,23 @@ mod tests {
     fn a_confirmation_of_another_class_or_id_takes_nothing() {
         let mailbox = Mailbox::default();
         push(&mailbox, "a");
-        assert!(!mailbox.settle("receipt", "a"));
-        assert!(!mailbox.settle("message", "b"));
+        assert!(!mailbox.settle("receipt", "a", Word::Ack));
+        assert!(!mailbox.settle("message", "b", Word::Receipt));
         assert_eq!(mailbox.len(), 1);
+    }
+
+    #[test]
+    fn the_second_word_about_a_message_does_not_take_out_its_repeat() {
+        let mailbox = Mailbox::default();
+        push(&mailbox, "a");
+        assert!(mailbox.settle("message", "a", Word::Receipt));
+        push(&mailbox, "a");
+        assert!(!mailbox.settle("message", "a", Word::Ack));
+        assert_eq!(mailbox.len(), 1);
+        assert!(mailbox.settle("message", "a", Word::Receipt));
+        // What a reader that has gone left unsaid is not waited for.
+        push(&mailbox, "a");
+        mailbox.open(2);
+        assert!(mailbox.settle("message", "a", Word::Ack));
     }
 }

@@ -12,7 +12,7 @@ use whatsapp_rust::wacore_binary::{JidExt as _, Node};
 use super::account::Account;
 use super::error::SimError;
 use super::hub::Hub;
-use super::queue::Mailbox;
+use super::queue::{Mailbox, Word};
 use super::wire::{attr, children, jid_attr, now_secs, text_attr};
 
 /// The device that sends a stanza.
@@ -88,9 +88,9 @@ impl Hub {
     pub fn route_receipt(self: &Arc<Self>, sender: Sender<'_>, own: &Mailbox, node: &Node) {
         self.counters.receipts.fetch_add(1, Ordering::Relaxed);
         let id = text_attr(node, "id");
-        own.settle("message", &id);
+        own.settle("message", &id, Word::Receipt);
         for item in node.get_optional_child("list").map(children).unwrap_or(&[]) {
-            own.settle("message", &text_attr(item, "id"));
+            own.settle("message", &text_attr(item, "id"), Word::Receipt);
         }
         let Some(to) = jid_attr(node, "to") else { return };
         let kind = attr(node, "type").unwrap_or_default();

@@ -20,6 +20,7 @@ use super::hub::{Hub, ack};
 use super::iq::{After, Asker, answer};
 use super::noise::{Hello, Transport};
 use super::pairing::Candidate;
+use super::queue::Word;
 use super::route::Sender;
 use super::wire::{SERVER, children, iq_error, iq_result, now_secs, text_attr};
 
@@ -304,7 +305,7 @@ impl Member<'_> {
                 self.say(transport, &ack("receipt", &node, None)).await
             }
             "ack" => {
-                self.companion.mailbox.settle(&text_attr(&node, "class"), &text_attr(&node, "id"));
+                self.companion.mailbox.settle(&text_attr(&node, "class"), &text_attr(&node, "id"), Word::Ack);
                 Ok(())
             }
             "call" => self.say(transport, &ack("call", &node, None)).await,
