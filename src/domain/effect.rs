@@ -79,6 +79,21 @@ pub struct Outgoing {
     pub language: Language,
 }
 
+impl Outgoing {
+    /// A text without buttons, for somebody whose vault has no part in it.
+    pub fn text(chat: ChatId, text: RichText, language: Language) -> Self {
+        Outgoing {
+            chat,
+            body: Body::Text(text),
+            keyboard: Vec::new(),
+            reply_to: None,
+            silent: false,
+            replaces: None,
+            language,
+        }
+    }
+}
+
 /// Where a keyed message stands: one slot shows one message, the newest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -71,14 +71,6 @@ impl Phrase {
         }
         Self::Joined(joined)
     }
-
-    /// The key, where it is one text of the catalogue.
-    pub fn key(&self) -> Option<&'static str> {
-        match self {
-            Self::Message { key, .. } => Some(key),
-            Self::Verbatim(_) | Self::Joined(_) => None,
-        }
-    }
 }
 
 impl fmt::Debug for Phrase {

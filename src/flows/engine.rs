@@ -9,7 +9,7 @@ mod turns;
 
 pub use choice::{Choice, Given, Question};
 pub use erased::{AnyFlow, Of};
-pub use turns::{back, begin, begin_again, cancel, chosen, keep, replace, resume, set_aside, stale, take, unexpected};
+pub use turns::{back, begin, begin_again, cancel, keep, replace, resume, set_aside, stale, take, unexpected};
 
 use super::{Changes, Env};
 use crate::domain::Phrase;

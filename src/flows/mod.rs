@@ -242,7 +242,7 @@ fn answer(user: &UserContext, input: &Input, env: &Env) -> Changes {
 
 /// A text that answers nothing.
 fn unasked_text(user: &UserContext, text: &str, message: MessageId, env: &Env) -> Changes {
-    if user.reply().is_none() && InviteCode::parse(text).is_some() {
+    if InviteCode::parse(text).is_some() {
         // The code that has just let them in, or another one that does nothing more for them.
         welcome::start(user)
     } else {
@@ -279,7 +279,7 @@ fn press(user: &UserContext, callback: &str, env: &Env) -> Changes {
         return stale();
     }
     let step = match action {
-        Action::Choose { choice, .. } => engine::chosen(user, env, choice),
+        Action::Choose { choice, .. } => engine::take(user, env, Given::Choice(choice), None),
         Action::Back(_) => engine::back(user, env),
         Action::Stop(_) => engine::cancel(user, env, None),
         Action::Resume(_) => engine::resume(user, env),

@@ -1,6 +1,6 @@
 //! Phrases that several flows say: about numbers, messages and what became of them. What only one flow says stands there.
 use crate::domain::email::EmailError;
-use crate::domain::name::{ABOUT, NAME, NameError};
+use crate::domain::name::{NAME, NameError};
 use crate::domain::phone::PhoneError;
 use crate::domain::{
     Account, AccountState, Choice, InboundMessage, Language, LoginMethod, Phrase, Reason, RichText, Timestamp,
@@ -47,14 +47,6 @@ pub fn name_problem(problem: NameError) -> Phrase {
         NameError::Empty => t!("text-empty"),
         NameError::Long => t!("text-long", most = NAME),
         NameError::Character => t!("text-character"),
-    }
-}
-
-/// Why a text cannot be what somebody says of themselves.
-pub fn about_problem(problem: NameError) -> Phrase {
-    match problem {
-        NameError::Long => t!("text-long", most = ABOUT),
-        other => name_problem(other),
     }
 }
 

@@ -7,7 +7,7 @@ use super::entry::UserEntry;
 use super::outside;
 use super::port::TelegramError;
 use super::store::{Shared, UserDataStore};
-use crate::domain::{Body, Class, Outgoing, Phrase, Reason, TelegramId, UpdateId};
+use crate::domain::{Class, Outgoing, Phrase, Reason, TelegramId, UpdateId};
 use crate::flows::phrases;
 use crate::limits::Backoff;
 use crate::store::keys::DataKey;
@@ -253,15 +253,7 @@ async fn give(shared: &Shared, user: TelegramId, receipt: &Receipt) -> bool {
     }
     let text = render(&phrase, receipt.language.into());
     let chat = user.private_chat();
-    let out = Outgoing {
-        chat,
-        body: Body::Text(text),
-        keyboard: Vec::new(),
-        reply_to: None,
-        silent: false,
-        replaces: None,
-        language: receipt.language,
-    };
+    let out = Outgoing::text(chat, text, receipt.language);
     shared.budget.acquire(user, chat, Class::Answer).await;
     match shared.telegram.send(&out).await {
         Ok(_) | Err(TelegramError::Blocked | TelegramError::Refused(_) | TelegramError::Gone) => true,

@@ -6,7 +6,7 @@
 use super::port::{Heard, Route, TelegramError};
 use super::store::{Shared, UserDataStore};
 use crate::domain::{
-    AccessMode, Body, Class, Input, InviteCode, Outgoing, Phrase, Standing, TelegramId, Timestamp, UpdateId,
+    AccessMode, Class, Input, InviteCode, Outgoing, Phrase, Standing, TelegramId, Timestamp, UpdateId,
 };
 use crate::limits::{Backoff, window};
 use crate::store::StoreError;
@@ -274,15 +274,7 @@ impl UserDataStore {
 }
 
 async fn say(shared: &Shared, user: TelegramId, phrase: &Phrase, locale: Locale) -> Result<(), TelegramError> {
-    let out = Outgoing {
-        chat: user.private_chat(),
-        body: Body::Text(render(phrase, locale)),
-        keyboard: Vec::new(),
-        reply_to: None,
-        silent: false,
-        replaces: None,
-        language: locale.language,
-    };
+    let out = Outgoing::text(user.private_chat(), render(phrase, locale), locale.language);
     tokio::select! {
         () = shared.stop.cancelled() => return Err(TelegramError::Unreachable("the daemon stops".to_owned())),
         () = shared.budget.acquire(user, out.chat, Class::Progress) => {}

@@ -9,7 +9,7 @@ use super::erase;
 use super::port::Heard;
 use super::screen::Found;
 use super::store::UserDataStore;
-use crate::domain::{AccountId, AccountState, Body, Class, Outgoing, Phrase, Timestamp, UpdateId};
+use crate::domain::{AccountId, AccountState, Class, Outgoing, Phrase, Timestamp, UpdateId};
 use crate::flows::{self, Changes, Env, chat};
 use crate::limits::Backoff;
 use crate::store::sends::SendState;
@@ -106,15 +106,7 @@ async fn report(entry: &UserEntry, e: &VaultError, trouble: u32) {
 async fn tell_now(entry: &UserEntry, phrase: &Phrase) {
     let chat = entry.id().private_chat();
     let locale = entry.shared.locale_of_waiting(entry.id()).await;
-    let out = Outgoing {
-        chat,
-        body: Body::Text(render(phrase, locale)),
-        keyboard: Vec::new(),
-        reply_to: None,
-        silent: false,
-        replaces: None,
-        language: locale.language,
-    };
+    let out = Outgoing::text(chat, render(phrase, locale), locale.language);
     entry.shared.budget.acquire(entry.id(), chat, Class::Answer).await;
     if let Err(e) = entry.shared.telegram.send(&out).await {
         warn!(user.id = entry.id().0, "cannot tell a user about trouble: {e}");
@@ -289,7 +281,8 @@ async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Res
                     // Whoever does something else first is still there.
                     flags::touch_conversation(tx, now)?;
                 }
-                all.join(Applier::new(tx, person, format!("u{bot}:{}", row.update))?.apply(step)?);
+                let (locale, source) = (user.locale(), format!("u{bot}:{}", row.update));
+                all.join(Applier { tx, person, locale, source }.apply(step)?);
                 if all.erase {
                     flags::set_erasing(tx, row.update)?;
                     break;

@@ -21,6 +21,12 @@ fn placing(user: &UserContext, message: Option<MessageId>) -> Placing {
     }
 }
 
+/// Where a question is shown that a command (`message`) or a button asks for: a command's belongs under it, however near the
+/// old one is.
+fn by_request(message: Option<MessageId>) -> Placing {
+    if message.is_some() { Placing::Below } else { Placing::InPlace }
+}
+
 fn show(run: u32, text: Phrase, keyboard: Vec<Vec<Button>>, placing: Placing) -> Changes {
     Changes::default().effect(Effect::Ask { run, text, keyboard, placing })
 }
@@ -57,14 +63,9 @@ fn asked(
     Some((question, keyboard))
 }
 
-/// Moves to this place and asks what it asks.
-fn to(flow: &dyn AnyFlow, open: Open, user: &UserContext, env: &Env, placing: Placing) -> Changes {
-    asking(flow, open, user, env, placing, None)
-}
-
 /// Moves to this place and asks what it asks, after what was wrong with an answer. A place that this version does not know
 /// ends kindly.
-fn asking(
+fn to(
     flow: &dyn AnyFlow,
     open: Open,
     user: &UserContext,
@@ -93,28 +94,24 @@ fn asking(
 /// asked which one to keep; in the middle of the same one it goes on.
 pub fn begin(user: &UserContext, env: &Env, name: &str, message: Option<MessageId>) -> Changes {
     let Some(flow) = env.flow(name) else { return Changes::default() };
-    // By a command the question belongs under it, however near the old one is.
-    let placing = if message.is_some() { Placing::Below } else { Placing::InPlace };
+    let placing = by_request(message);
     match current(user, env) {
-        Some((_, open)) if open.flow == name => to(flow, open.clone(), user, env, placing),
+        Some((_, open)) if open.flow == name => to(flow, open.clone(), user, env, placing, None),
         // Before anything was answered there is nothing to lose.
         Some((other, open)) if !open.trail.is_empty() => which(other, flow, user, placing),
-        _ => begin_anew(flow, user, env, placing),
+        _ => begin_anew(flow, user, env, placing, None),
     }
 }
 
 /// Begins a flow with an answer that came with the command and was no good: told why, and asked properly.
 pub fn begin_again(user: &UserContext, env: &Env, name: &str, problem: Phrase) -> Changes {
     let Some(flow) = env.flow(name) else { return Changes::default() };
-    match flow.begin(user, env) {
-        Ok(open) => asking(flow, open, user, env, Placing::Below, Some(problem)),
-        Err(instead) => instead,
-    }
+    begin_anew(flow, user, env, Placing::Below, Some(problem))
 }
 
-fn begin_anew(flow: &dyn AnyFlow, user: &UserContext, env: &Env, placing: Placing) -> Changes {
+fn begin_anew(flow: &dyn AnyFlow, user: &UserContext, env: &Env, placing: Placing, problem: Option<Phrase>) -> Changes {
     match flow.begin(user, env) {
-        Ok(open) => to(flow, open, user, env, placing),
+        Ok(open) => to(flow, open, user, env, placing, problem),
         Err(instead) => instead,
     }
 }
@@ -151,18 +148,13 @@ pub fn take(user: &UserContext, env: &Env, given: Given<'_>, message: Option<Mes
                 let surplus = trail.len().saturating_sub(TRAIL);
                 trail.drain(..surplus);
             }
-            to(flow, Open { flow: open.flow.clone(), step, answers, trail }, user, env, placing)
+            to(flow, Open { flow: open.flow.clone(), step, answers, trail }, user, env, placing, None)
         }
         Some(Led::Again(problem)) => ask_again(user, env, problem, message),
         // The last words come in the language that was perhaps just chosen.
         Some(Led::Done(text, changes)) => changes.before(end(user, text, placing)),
         None => end(user, t!("flow-outdated", title = flow.title()), placing),
     })
-}
-
-/// A pressed choice.
-pub fn chosen(user: &UserContext, env: &Env, choice: i64) -> Option<Changes> {
-    take(user, env, Given::Choice(choice), None)
 }
 
 /// Something that cannot be an answer: told what is expected, and asked again. `None`: nothing waits.
@@ -181,7 +173,7 @@ fn ask_again(user: &UserContext, env: &Env, problem: Phrase, message: Option<Mes
     let Some((flow, open)) = current(user, env) else { return Changes::default() };
     match user.conversation().wanted.as_deref().and_then(|name| env.flow(name)) {
         Some(wanted) => which(flow, wanted, user, placing),
-        None => asking(flow, open.clone(), user, env, placing, Some(problem)),
+        None => to(flow, open.clone(), user, env, placing, Some(problem)),
     }
 }
 
@@ -190,26 +182,26 @@ pub fn back(user: &UserContext, env: &Env) -> Option<Changes> {
     let (flow, open) = current(user, env)?;
     let mut open = open.clone();
     open.step = open.trail.pop()?;
-    Some(to(flow, open, user, env, Placing::InPlace))
+    Some(to(flow, open, user, env, Placing::InPlace, None))
 }
 
 /// Goes on with what was under way before another flow was asked for.
 pub fn keep(user: &UserContext, env: &Env) -> Option<Changes> {
     let (flow, open) = current(user, env)?;
-    Some(to(flow, open.clone(), user, env, Placing::InPlace))
+    Some(to(flow, open.clone(), user, env, Placing::InPlace, None))
 }
 
 /// Begins the other flow instead.
 pub fn replace(user: &UserContext, env: &Env) -> Option<Changes> {
     let wanted = env.flow(user.conversation().wanted.as_deref()?)?;
-    Some(begin_anew(wanted, user, env, Placing::InPlace))
+    Some(begin_anew(wanted, user, env, Placing::InPlace, None))
 }
 
 /// Takes up what was put aside.
 pub fn resume(user: &UserContext, env: &Env) -> Option<Changes> {
     let aside = user.conversation().aside.clone()?;
     let flow = env.flow(&aside.flow)?;
-    Some(to(flow, aside, user, env, Placing::InPlace))
+    Some(to(flow, aside, user, env, Placing::InPlace, None))
 }
 
 /// Stops what is under way. `None`: nothing is. `message`: the command; without, a button was pressed.
@@ -219,8 +211,7 @@ pub fn cancel(user: &UserContext, env: &Env, message: Option<MessageId>) -> Opti
     // What was put aside is only not offered any more.
     let open = conversation.open.as_ref().and_then(|open| env.flow(&open.flow));
     let stopped = open.map_or_else(Changes::default, AnyFlow::stopped);
-    let placing = if message.is_some() { Placing::Below } else { Placing::InPlace };
-    Some(end(user, t!("cancelled"), placing).before(stopped))
+    Some(end(user, t!("cancelled"), by_request(message)).before(stopped))
 }
 
 /// Puts aside what nobody answered for long, with a button to take it up again. Nothing when nothing waits.

@@ -17,10 +17,6 @@ use whatsapp_rust::{Runtime, TokioRuntime};
 type Boxed = Pin<Box<dyn Future<Output = ()> + Send + 'static>>;
 type OnPanic = Box<dyn Fn() + Send + Sync>;
 
-/// How long the library puts off writing down what received messages have moved on, to do it for several at once. Source:
-/// whatsapp-rust 0.7, `SIGNAL_FLUSH_WINDOW`.
-const RATCHETS: Duration = Duration::from_millis(25);
-
 /// The tasks of one client. A clone is another reference to them.
 #[derive(Clone)]
 pub(super) struct Tasks(Arc<Inner>);
@@ -95,10 +91,6 @@ impl Runtime for Tasks {
     }
 
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        // A key that a received message has made new is lost with a death before it is written.
-        if duration == RATCHETS {
-            return Box::pin(tokio::task::yield_now());
-        }
         Box::pin(tokio::time::sleep(duration))
     }
 
