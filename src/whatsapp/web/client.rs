@@ -238,16 +238,6 @@ impl Client for WebClient {
         // Closing waits for this call as for the client's own tasks, because it holds the client.
         let token = self.shared.tasks.token();
         let sending = async move {
-            if let Err(error) = send::keep_ratchets(&client).await {
-                tracing::warn!(
-                    event = "ratchets_unwritten",
-                    message.id = message_id,
-                    error = format!("{error:#}"),
-                    "a message is not sent, because what it is sealed with could not be written"
-                );
-                drop((client, token));
-                return SendOutcome::Rejected(Reason::Internal);
-            }
             let sent = client.send_message_with_options(to, message, options).await;
             drop((client, token));
             match sent {

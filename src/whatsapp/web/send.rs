@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
-use whatsapp_rust::{Client, ClientError, IqError, SendError, SignalError};
+use whatsapp_rust::{ClientError, IqError, SendError};
 
 /// `None`: taken. `Some`: refused.
 type Answer = Option<Reason>;
@@ -74,17 +74,6 @@ impl Drop for Waiting {
             waiting.remove(&self.id);
         }
     }
-}
-
-/// Writes down what the last received messages have moved on. The library puts that off for 25 ms, and waits for it before a
-/// send only when it runs out of numbers that it has set aside; but the key that a received message has made new is lost
-/// with a death in these milliseconds, and what the contact answers to something sealed with it could not be read any more.
-///
-/// # Errors
-/// What the key store said; then nothing may be sent.
-pub(super) async fn keep_ratchets(client: &Client) -> Result<(), SignalError> {
-    // Of the library's calls that write everything down, the one that does nothing else when it is given nothing.
-    client.signal().delete_sessions(&[]).await
 }
 
 /// Why the server refused a message.
