@@ -167,7 +167,7 @@ async fn a_vault_from_before_profiles_keeps_everything_and_gets_them() {
             let (locale, known) = (flags::locale(tx)?, profile::get(tx)?.is_some());
             assert_eq!(locale.language, Language::Indonesian);
             assert_eq!(locale.zone, if known { Tz::Asia__Makassar } else { Tz::UTC });
-            assert_eq!(tx.query_row("PRAGMA user_version", [], |r| r.get::<_, u32>(0))?, 3);
+            assert_eq!(tx.query_row("PRAGMA user_version", [], |r| r.get::<_, u32>(0))?, 4);
             profile::save(tx, &details("Ana"), NOW)
         })
         .await

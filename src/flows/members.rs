@@ -4,8 +4,8 @@
 //! it is carried out, and `told` says what came of it.
 use super::{Changes, Env, button};
 use crate::domain::{
-    Action, Button, Choice, Invite, InviteState, Order, Outcome, Phrase, Refusal, Role, TelegramId, Terms, TermsError,
-    Timestamp, invite,
+    Action, Button, Choice, Invite, InviteState, Manage, Order, Outcome, Phrase, Refusal, Role, TelegramId, Terms,
+    TermsError, Timestamp, invite,
 };
 use crate::t;
 use crate::words::span;
@@ -167,16 +167,28 @@ fn admins(owner: Option<TelegramId>, configured: &[TelegramId], made: &[Telegram
     t!("admins", admins = Phrase::lines(all.chain(made.iter().map(|user| line(*user, "made")))))
 }
 
-fn paragraph(text: Phrase, more: Phrase) -> Phrase {
-    text.and(Phrase::verbatim("\n\n")).and(more)
-}
-
 /// How it works, for whoever asks.
 pub fn help(role: Role) -> Phrase {
-    let admin = paragraph(t!("help"), t!("help-admin"));
-    match role {
-        Role::Member => t!("help"),
-        Role::Admin => admin,
-        Role::Owner => paragraph(admin, t!("help-owner")),
-    }
+    let admin = (role >= Role::Admin).then(|| t!("help-admin"));
+    let owner = (role == Role::Owner).then(|| t!("help-owner"));
+    Phrase::paragraphs([Some(t!("help")), admin, owner].into_iter().flatten())
+}
+
+/// What leads to all of it.
+pub fn home() -> Vec<Vec<Button>> {
+    let act = |label, what| button(label, Action::Manage(what));
+    vec![
+        vec![act(t!("button-invite-people"), Manage::Invite), act(t!("button-invites"), Manage::Invites)],
+        vec![act(t!("button-admins"), Manage::Admins)],
+    ]
+}
+
+/// Does what a button of theirs says.
+pub fn manage(what: Manage, env: &Env) -> Option<Changes> {
+    let name = match what {
+        Manage::Invite => "invite",
+        Manage::Invites => "invites",
+        Manage::Admins => "admins",
+    };
+    command(name, "", env)
 }

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 /// The flow.
 pub struct Registering;
 
+/// The flow's name.
+pub const NAME: &str = Registering::NAME;
+
 /// Its steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -145,6 +148,13 @@ impl Flow for Registering {
         };
         let step = step.as_str().unwrap_or_default().to_owned();
         Changes::default().effect(Effect::KeepRegistration { phone, step, session_data })
+    }
+
+    fn button(user: &UserContext) -> Option<Phrase> {
+        let is_open = user.conversation().open.as_ref().is_some_and(|open| open.flow == NAME);
+        // One that is under way is among what needs attention.
+        let is_new = user.profile().is_none() && user.registration().is_none() && !is_open;
+        is_new.then(|| t!("button-registration"))
     }
 
     fn stopped() -> Changes {

@@ -36,16 +36,26 @@ pub fn put(tx: &Tx<'_>, slot: &Slot, out: &Outgoing, expires_at: Option<Timestam
     Ok(())
 }
 
-/// Forgets which messages showed the questions of earlier flows.
+/// Forgets which messages showed the other slots of the same kind (what stands before the `:`), where nothing waits to be
+/// shown: the questions of earlier flows, say.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
-pub fn forget_questions(tx: &Tx<'_>, but: &Slot) -> Result<()> {
-    // Their names begin so, and `;` follows `:`.
-    tx.prepare_cached(
-        "DELETE FROM shows WHERE slot > 'question:' AND slot < 'question;' AND slot <> ?1 AND shown >= version",
-    )?
-    .execute([&but.0])?;
+pub fn forget_others(tx: &Tx<'_>, but: &Slot) -> Result<()> {
+    let kind = but.0.split(':').next().unwrap_or_default();
+    // `;` follows `:`.
+    tx.prepare_cached("DELETE FROM shows WHERE slot > ?1 AND slot < ?2 AND slot <> ?3 AND shown >= version")?
+        .execute([format!("{kind}:"), format!("{kind};"), but.0.clone()])?;
+    Ok(())
+}
+
+/// Gives a slot the message that shows it, when it has none yet.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn adopt(tx: &Tx<'_>, slot: &Slot, message: MessageId) -> Result<()> {
+    tx.prepare_cached("UPDATE shows SET message = ?2 WHERE slot = ?1 AND version = 1")?
+        .execute(params![slot.0, message.0])?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ mod erase;
 mod gate;
 mod going;
 mod handover;
+mod keep;
 mod life;
 mod looks;
 mod news;

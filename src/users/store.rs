@@ -147,6 +147,11 @@ impl UserDataStore {
         entry
     }
 
+    /// The person's entry, where there is one.
+    pub(super) fn opened(&self, user: TelegramId) -> Option<Arc<UserEntry>> {
+        self.0.entries.get(&user).map(|entry| Arc::clone(&entry))
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.0.entries.len()
@@ -255,7 +260,7 @@ impl UserDataStore {
     }
 
     fn turn_out(&self, user: TelegramId) {
-        let Some(entry) = self.0.entries.get(&user).map(|entry| Arc::clone(&entry)) else { return };
+        let Some(entry) = self.opened(user) else { return };
         let users = self.clone();
         self.0.shared.tasks.spawn(async move {
             going::turned_out(&entry, &users).await;

@@ -30,8 +30,19 @@ button-qr = 📷 QR code
 button-code = 🔢 Phone code
 button-cancel = ✖ Cancel
 button-link = ➕ Link a number
-button-numbers = 📱 My numbers
+button-numbers = 📱 Numbers
 button-help = ❔ Help
+button-home = 🏠 Menu
+button-status = 📊 Status
+button-language = 🌐 Language
+button-admin = 🛠 Admin
+button-erase = 🗑 Erase everything
+button-previous = ◀ Previous
+button-next = Next ▶
+button-registration = 📝 Register
+button-invite-people = ✉️ Invite people
+button-invites = 📋 Invitations
+button-admins = 👥 Admins
 button-logout-number = 🚪 Log out { $number }
 button-logout-yes = 🚪 Yes, log out
 button-reconnect = 🔄 Reconnect
@@ -53,10 +64,11 @@ note-stale = This button is not valid (any more). /start shows where you are.
 
 ## Commands, as clients show them
 
-command-start = Begin, or see where you are
+command-menu = Where you are, and where to go
 command-link = Link a WhatsApp number
 command-numbers = Your numbers
 command-status = What is connected and what is under way
+command-reconnect = Connect a number again
 command-logout = Unlink a number
 command-language = English or Indonesian
 command-cancel = Stop what you are doing
@@ -69,20 +81,32 @@ welcome =
     <b>Welcome to Sekat.</b>
     I connect your own WhatsApp numbers to this chat: what people write to you appears here, and your replies go back from the same number. Everything of yours is kept apart from everybody else's, encrypted with a key of its own.
 
-    Link your first number. How do you want to do it?
+    <b>Step 1 of 3:</b> link your first number. How do you want to do it?
+home-attention =
+    <b>⚠️ For you to look at</b>
+    { $lines }
+home-failed = 🔴 { $number }: { $why }
+home-unknown = { $n ->
+    [one] ❓ It is not known whether one of your messages arrived: /resend or /forget, or the buttons under it.
+   *[other] ❓ It is not known whether { $n } of your messages arrived: /resend or /forget, or the buttons under them.
+}
+home-linking = 🟡 { $number } waits for your phone.
+home-unfinished = ✏️ Not finished: { $title }
 home =
-    <b>Your numbers</b>
-
+    <b>Your numbers</b> ({ $used } of { $allowed })
     { $numbers }
-
-    Reply to a message from WhatsApp to answer it.
+home-reply = Reply to a message from WhatsApp to answer it.
 help =
     <b>How it works</b>
-    1. /link — link a WhatsApp number, by QR code or by phone code.
-    2. Messages to that number appear here, with who wrote and to which of your numbers.
-    3. Reply to such a message (swipe it or hold it) and your text goes to that chat, from the same number. Under it you see what became of it: sent, delivered, read.
+    Dewi writes “Are you open today?” to your WhatsApp number. It appears here. You swipe her message to reply and type “Yes, until nine”. Dewi gets it from your number, and under it you see: sent, delivered, read.
 
-    /numbers shows your numbers · /status what is going on · /logout unlinks one · /language changes the language · /cancel stops what you are doing · /erase deletes everything of yours.
+    /menu where you are, and everything else
+    /link link a number: <code>/link qr</code>, or <code>/link +62 812 3456 7890</code> for a code
+    /numbers your numbers · /status what goes on
+    /reconnect · /logout for a number: <code>/logout 2</code>
+    /register tell me who you are · /language
+    /back one question back · /cancel stop
+    /erase delete everything of yours
 refused = Hello! This bot is private: its operator decides who may use it, and you are not on the list yet. Nothing about you has been stored.
 vault-broken = Your data cannot be opened at the moment. Nothing is lost: what you send waits until the operator has repaired it. Code: <code>{ $code }</code>
 dead-letter = Something went wrong inside while I handled your last message, twice. I have set it aside; please try something else. The operator has the details. Code: <code>internal</code>
@@ -90,7 +114,15 @@ unknown-command = I don't know that command. /help shows what I can do.
 edited = I have acted on your message already; editing it does not change what was sent.
 text-only = I can handle text only, for now. Reply to a message from WhatsApp with text to answer it.
 nothing-to-cancel = There is nothing to cancel.
+back-nowhere = There is no question to go back to.
+resend-none = There is no message whose fate is unknown.
 cancelled = Cancelled.
+
+## The first three steps
+
+onboarding-receive = <b>Step 2 of 3:</b> let somebody write to this number, or write to it from another phone. The message appears here.
+onboarding-answer = 👆 <b>Step 3 of 3:</b> reply to that message (swipe it, or hold it and choose Reply). Your text goes back to that chat, from the same number.
+onboarding-done = 🎉 That was all. Under your reply you see what becomes of it: sent, delivered, read. /menu shows what else there is.
 
 ## Language
 
@@ -101,8 +133,9 @@ language-unknown = I speak these languages only: { $languages }
 ## Conversations
 
 flow-aside = No answer came, so I have put this aside: { $title }. Nothing is lost; the button takes it up again.
+
 flow-which = You are in the middle of something: { $open }. Go on with it, or leave it and begin { $wanted }?
-flow-choose = Please choose with one of the buttons.
+flow-choose = Please press one of the buttons, or type what stands on it, or its number.
 flow-problem =
     ⚠️ { $problem }
 
@@ -121,6 +154,7 @@ link-method =
     <b>Link a number</b>
     • QR code: scan a picture with the phone's WhatsApp (you need a second screen).
     • Phone code: type eight characters on the phone; works with one device.
+link-typed = Or type <code>/link qr</code>, or <code>/link</code> and the number.
 link-already = A number is being linked already. Finish it, or /cancel it first.
 link-too-many = You have { $used } of { $allowed } numbers. Log one out first: /logout
 link-qr-limit = You have used { $allowed } of { $allowed } QR codes this hour. Try again in { $wait }, or link by phone code: /link
@@ -154,6 +188,14 @@ link-getting-qr = Getting a QR code from WhatsApp…
 link-getting-code = Getting a code from WhatsApp for { $phone }…
 link-paired = ✅ { $phone } has confirmed. Logging in…
 linked = ✅ <b>{ $number }</b> is linked and connected. What people write to it appears here; reply to a message to answer it.
+number-unknown = I do not see which of your numbers you mean. Type its place in the list, or its last four digits.
+numbers-page =
+    <b>Your numbers</b> (page { $page } of { $of })
+    { $numbers }
+reconnecting =
+    Connecting again:
+    { $numbers }
+reconnect-none = There is nothing to connect again.
 link-failed =
     ❌ Linking did not work: { $why }
     Code: <code>{ $code }</code>
@@ -248,6 +290,7 @@ awake-number = • <b>{ $number }</b>: { $why ->
    *[soon] about to connect, because it is linked and stays connected
 }.
 logout-which = Which number do you want to log out?
+logout-title = logging a number out
 logout-ask = Log out <b>{ $number }</b>? Its device is removed at WhatsApp and its keys are wiped here. Messages already received stay.
 logging-out = Logging out <b>{ $number }</b>…
 logged-out = <b>{ $number }</b> is logged out and its keys are wiped.
@@ -320,6 +363,9 @@ refused-blocked = You cannot use this bot: nothing that you send here is read. W
 
 ## Owner and admins
 
+admin-home =
+    <b>For admins</b>
+    Who may use this bot. /block and /unblock take a Telegram id: <code>/block 123456</code>
 help-admin =
     <b>As an admin</b>
     /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /admins shows who else may do this.

@@ -18,14 +18,25 @@ button-qr = 📷 Kode QR
 button-code = 🔢 Kode di ponsel
 button-cancel = ✖ Batal
 button-link = ➕ Tautkan nomor
-button-numbers = 📱 Nomor saya
+button-numbers = 📱 Nomor
 button-help = ❔ Bantuan
+button-home = 🏠 Menu
+button-status = 📊 Status
+button-language = 🌐 Bahasa
+button-admin = 🛠 Admin
+button-erase = 🗑 Hapus semuanya
+button-previous = ◀ Sebelumnya
+button-next = Berikutnya ▶
+button-registration = 📝 Daftar
+button-invite-people = ✉️ Undang orang
+button-invites = 📋 Undangan
+button-admins = 👥 Para admin
 button-logout-number = 🚪 Keluarkan { $number }
 button-logout-yes = 🚪 Ya, keluarkan
 button-reconnect = 🔄 Sambungkan lagi
 button-reconnect-number = 🔄 Sambungkan lagi { $number }
 button-cancel-number = ✖ Batalkan { $number }
-button-keep = Jangan hapus apa-apa
+button-keep = Tidak jadi
 button-again = 🔄 Coba lagi
 button-other-way = Pakai cara lain
 button-resend = Kirim lagi
@@ -41,10 +52,11 @@ note-stale = Tombol ini sudah tidak berlaku. Ketik /start untuk melihat posisi A
 
 ## Perintah, seperti tampil di Telegram
 
-command-start = Mulai, atau lihat posisi Anda
+command-menu = Posisi Anda, dan jalan ke mana-mana
 command-link = Tautkan nomor WhatsApp
 command-numbers = Nomor Anda
 command-status = Apa yang tersambung dan sedang berjalan
+command-reconnect = Sambungkan lagi sebuah nomor
 command-logout = Lepaskan nomor
 command-language = Bahasa Inggris atau Indonesia
 command-cancel = Hentikan yang sedang dikerjakan
@@ -57,20 +69,29 @@ welcome =
     <b>Selamat datang di Sekat.</b>
     Nomor WhatsApp Anda bisa saya sambungkan ke obrolan ini: pesan orang kepada Anda muncul di sini, dan balasan Anda terkirim dari nomor yang sama. Data Anda terpisah dari milik orang lain dan dienkripsi dengan kunci sendiri.
 
-    Yuk, tautkan nomor pertama. Mau pakai cara yang mana?
+    <b>Langkah 1 dari 3:</b> tautkan nomor pertama Anda. Mau pakai cara yang mana?
+home-attention =
+    <b>⚠️ Perlu Anda lihat</b>
+    { $lines }
+home-failed = 🔴 { $number }: { $why }
+home-unknown = ❓ Ada { $n } pesan Anda yang belum jelas sampai atau tidak: /resend atau /forget, atau tombol di bawahnya.
+home-linking = 🟡 { $number } menunggu ponsel Anda.
+home-unfinished = ✏️ Belum selesai: { $title }
 home =
-    <b>Nomor Anda</b>
-
+    <b>Nomor Anda</b> ({ $used } dari { $allowed })
     { $numbers }
-
-    Balas sebuah pesan WhatsApp untuk menjawabnya.
+home-reply = Balas sebuah pesan WhatsApp untuk menjawabnya.
 help =
     <b>Cara pakai</b>
-    1. /link — tautkan nomor WhatsApp, dengan kode QR atau kode di ponsel.
-    2. Pesan ke nomor itu muncul di sini, lengkap dengan pengirim dan nomor Anda yang dituju.
-    3. Balas pesan itu (geser atau tekan lama), dan tulisan Anda terkirim ke obrolannya dari nomor yang sama. Di bawahnya terlihat hasilnya: terkirim, sampai, dibaca.
+    Dewi mengirim “Hari ini buka?” ke nomor WhatsApp Anda. Pesannya muncul di sini. Geser pesan itu untuk membalas, lalu ketik “Buka sampai jam sembilan”. Dewi menerimanya dari nomor Anda, dan di bawahnya terlihat: terkirim, sampai, dibaca.
 
-    /numbers menampilkan nomor Anda · /status keadaan saat ini · /logout melepaskan nomor · /language mengganti bahasa · /cancel menghentikan yang sedang dikerjakan · /erase menghapus semua data Anda.
+    /menu posisi Anda, dan semua yang lain
+    /link menautkan nomor: <code>/link qr</code>, atau <code>/link +62 812 3456 7890</code> untuk kode
+    /numbers nomor Anda · /status keadaan saat ini
+    /reconnect · /logout untuk sebuah nomor: <code>/logout 2</code>
+    /register mendaftarkan diri · /language ganti bahasa
+    /back kembali satu pertanyaan · /cancel berhenti
+    /erase menghapus semua data Anda
 refused = Halo! Bot ini tidak terbuka untuk umum: pengelolanya yang menentukan siapa yang boleh memakainya, dan Anda belum terdaftar. Tidak ada data Anda yang disimpan.
 vault-broken = Data Anda sedang tidak bisa dibuka. Tidak ada yang hilang: kiriman Anda menunggu sampai pengelola memperbaikinya. Kode: <code>{ $code }</code>
 dead-letter = Ada yang salah di dalam sistem saat memproses pesan terakhir Anda, dua kali. Pesan itu saya sisihkan; silakan coba yang lain. Pengelola punya rinciannya. Kode: <code>internal</code>
@@ -78,7 +99,15 @@ unknown-command = Saya tidak mengenal perintah itu. Lihat /help untuk daftar yan
 edited = Pesan Anda sudah diproses; mengeditnya tidak mengubah yang sudah terkirim.
 text-only = Untuk saat ini saya hanya bisa memproses teks. Balas sebuah pesan WhatsApp dengan teks untuk menjawabnya.
 nothing-to-cancel = Tidak ada yang perlu dibatalkan.
+back-nowhere = Tidak ada pertanyaan sebelumnya.
+resend-none = Tidak ada pesan yang belum jelas nasibnya.
 cancelled = Dibatalkan.
+
+## Tiga langkah pertama
+
+onboarding-receive = <b>Langkah 2 dari 3:</b> minta seseorang mengirim pesan ke nomor ini, atau kirim sendiri dari ponsel lain. Pesannya akan muncul di sini.
+onboarding-answer = 👆 <b>Langkah 3 dari 3:</b> balas pesan itu (geser, atau tekan lama lalu pilih Balas). Tulisan Anda terkirim ke obrolan itu dari nomor yang sama.
+onboarding-done = 🎉 Selesai. Di bawah balasan Anda terlihat hasilnya: terkirim, sampai, dibaca. /menu menampilkan apa saja yang lain.
 
 ## Bahasa
 
@@ -90,7 +119,7 @@ language-unknown = Saya hanya bisa bahasa berikut: { $languages }
 
 flow-aside = Belum ada jawaban, jadi saya simpan dulu: { $title }. Tidak ada yang hilang; tekan tombolnya untuk melanjutkan.
 flow-which = Anda sedang mengerjakan sesuatu: { $open }. Mau dilanjutkan, atau ditinggalkan dan mulai { $wanted }?
-flow-choose = Silakan pilih dengan salah satu tombol.
+flow-choose = Silakan tekan salah satu tombol, atau ketik tulisannya, atau nomor urutnya.
 flow-problem =
     ⚠️ { $problem }
 
@@ -109,6 +138,7 @@ link-method =
     <b>Tautkan nomor</b>
     • Kode QR: pindai gambarnya dengan WhatsApp di ponsel (perlu layar kedua).
     • Kode di ponsel: ketik delapan karakter di ponsel; cukup satu perangkat.
+link-typed = Atau ketik <code>/link qr</code>, atau <code>/link</code> disusul nomornya.
 link-already = Masih ada nomor yang sedang ditautkan. Selesaikan dulu, atau /cancel.
 link-too-many = Anda sudah memakai { $used } dari { $allowed } nomor. Lepaskan satu dulu: /logout
 link-qr-limit = Jatah { $allowed } dari { $allowed } kode QR untuk jam ini sudah terpakai. Coba lagi { $wait } lagi, atau tautkan dengan kode di ponsel: /link
@@ -142,6 +172,14 @@ link-getting-qr = Meminta kode QR dari WhatsApp…
 link-getting-code = Meminta kode dari WhatsApp untuk { $phone }…
 link-paired = ✅ { $phone } sudah mengonfirmasi. Sedang masuk…
 linked = ✅ <b>{ $number }</b> sudah tertaut dan tersambung. Pesan orang ke nomor ini muncul di sini; balas pesannya untuk menjawab.
+number-unknown = Saya belum tahu nomor mana yang Anda maksud. Ketik urutannya di daftar, atau empat angka terakhirnya.
+numbers-page =
+    <b>Nomor Anda</b> (halaman { $page } dari { $of })
+    { $numbers }
+reconnecting =
+    Menyambungkan lagi:
+    { $numbers }
+reconnect-none = Tidak ada yang perlu disambungkan lagi.
 link-failed =
     ❌ Penautan gagal: { $why }
     Kode: <code>{ $code }</code>
@@ -235,6 +273,7 @@ awake-number = • <b>{ $number }</b>: { $why ->
    *[soon] sebentar lagi menyambung, karena tertaut dan tetap tersambung
 }.
 logout-which = Nomor mana yang mau dikeluarkan?
+logout-title = mengeluarkan nomor
 logout-ask = Keluarkan <b>{ $number }</b>? Perangkatnya dihapus di WhatsApp dan kuncinya di sini dimusnahkan. Pesan yang sudah diterima tetap ada.
 logging-out = Mengeluarkan <b>{ $number }</b>…
 logged-out = <b>{ $number }</b> sudah dikeluarkan dan kuncinya dimusnahkan.
@@ -304,6 +343,9 @@ refused-blocked = Anda tidak bisa memakai bot ini: kiriman Anda di sini tidak di
 
 ## Pemilik dan admin
 
+admin-home =
+    <b>Untuk admin</b>
+    Siapa yang boleh memakai bot ini. /block dan /unblock disertai ID Telegram: <code>/block 123456</code>
 help-admin =
     <b>Sebagai admin</b>
     /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /admins menampilkan siapa saja yang boleh begini.

@@ -25,6 +25,8 @@ pub trait AnyFlow: Send + Sync {
     fn title(&self) -> Phrase;
     /// What is told when no answer came for long.
     fn aside(&self, user: &UserContext) -> Phrase;
+    /// What its button on the home screen says, if it has one.
+    fn button(&self, user: &UserContext) -> Option<Phrase>;
     /// What else changes now that this step is reached.
     fn reached(&self, open: &Open) -> Changes;
     /// What else changes when the person stops it.
@@ -85,6 +87,10 @@ impl<F: Flow> AnyFlow for Of<F> {
 
     fn aside(&self, user: &UserContext) -> Phrase {
         F::aside(user)
+    }
+
+    fn button(&self, user: &UserContext) -> Option<Phrase> {
+        F::button(user)
     }
 
     fn reached(&self, open: &Open) -> Changes {

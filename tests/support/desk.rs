@@ -4,8 +4,11 @@ use sekat::domain::effect::Slot;
 use sekat::domain::{Body, Conversation, Input, MessageId, Outgoing, Role, TelegramId, Timestamp};
 use sekat::flows::{self, Awake, Env, Registered, Rules};
 use sekat::store::keys::MasterKey;
-use sekat::store::{DbThreads, Vault, Vaults, flags, shows};
+use sekat::store::says::{self, Said};
+use sekat::store::{DbThreads, Tx, Vault, Vaults, flags, shows};
 use sekat::users::apply::{Applied, Applier};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -18,6 +21,10 @@ pub struct Desk {
     flows: &'static [Registered],
     now: AtomicI64,
     message: AtomicI64,
+    /// The chat as they see it.
+    chat: Mutex<BTreeMap<i64, Outgoing>>,
+    /// As what they use the bot.
+    pub role: Role,
 }
 
 impl Desk {
@@ -26,7 +33,16 @@ impl Desk {
         let vaults = Vaults::new(DbThreads::start(1), MasterKey::generate().unwrap(), folder.path());
         let vault = vaults.open(ANA).await.unwrap();
         let (now, message) = (AtomicI64::new(1_790_000_000_000), AtomicI64::new(100));
-        Desk { _folder: folder, vault, flows, now, message }
+        let chat = Mutex::default();
+        Desk { _folder: folder, vault, flows, now, message, chat, role: Role::Owner }
+    }
+
+    /// Puts something into the vault that no step of theirs brings about.
+    pub async fn given<T: Send + 'static>(
+        &self,
+        given: impl FnOnce(&Tx<'_>) -> sekat::store::Result<T> + Send + 'static,
+    ) -> T {
+        self.vault.tx(given).await.unwrap()
     }
 
     pub fn passes(&self, time: Duration) {
@@ -52,7 +68,7 @@ impl Desk {
             },
             awake: Awake::default(),
             flows: self.flows,
-            role: Role::Owner,
+            role: self.role,
         };
         let step = self.vault.step(now, move |tx, person| {
             let mut user = person.context(&input)?;
@@ -74,8 +90,49 @@ impl Desk {
     }
 
     pub async fn presses_data(&self, data: &str) -> Applied {
-        let press = Input::Press { data: data.to_owned(), message: None, callback: "c".to_owned() };
-        self.does(press).await
+        let chat = self.chat().await;
+        let under = chat.iter().rev().find(|(_, out)| buttons(out).any(|(_, there)| there == data)).map(|(id, _)| *id);
+        self.presses_under(under, data).await
+    }
+
+    async fn presses_under(&self, message: Option<i64>, data: &str) -> Applied {
+        let (data, message) = (data.to_owned(), message.map(MessageId));
+        self.does(Input::Press { data, message, callback: "c".to_owned() }).await
+    }
+
+    /// Presses the newest button with this label in the chat.
+    pub async fn taps(&self, label: &str) -> Applied {
+        let chat = self.chat().await;
+        let all = chat.iter().rev().flat_map(|(id, out)| buttons(out).map(move |(text, data)| (*id, text, data)));
+        let found = all.clone().find(|(_, text, _)| *text == label).or(all.clone().find(|(_, t, _)| t.contains(label)));
+        let (message, _, data) = found.unwrap_or_else(|| panic!("a button {label:?}"));
+        self.presses_under(Some(message), data).await
+    }
+
+    /// Everything that is to be said or shown stands in the chat.
+    pub async fn settles(&self) {
+        while let Some(say) = self.vault.tx(says::take).await.unwrap() {
+            let message = self.next_message();
+            self.chat.lock().unwrap().insert(message.0, say.out.clone());
+            self.vault.tx(move |tx| says::record(tx, &say, Said::Sent(message))).await.unwrap();
+        }
+        while let Some(show) = self.vault.tx(shows::next).await.unwrap() {
+            let message = show.message.unwrap_or_else(|| self.next_message());
+            {
+                let mut chat = self.chat.lock().unwrap();
+                chat.insert(message.0, show.out.clone());
+                if let Some(replaced) = show.out.replaces.filter(|replaced| *replaced != message) {
+                    chat.remove(&replaced.0);
+                }
+            }
+            self.vault.tx(move |tx| shows::shown(tx, &show, Some(message))).await.unwrap();
+        }
+    }
+
+    /// The chat as it stands.
+    pub async fn chat(&self) -> BTreeMap<i64, Outgoing> {
+        self.settles().await;
+        self.chat.lock().unwrap().clone()
     }
 
     /// Presses what stands under the question by its label.
@@ -90,12 +147,9 @@ impl Desk {
         found.unwrap_or_else(|| panic!("a button {label:?}")).1
     }
 
-    /// Everything that is to be shown is shown, each in the message that has it, or in a new one. The newest question, if there is one.
+    /// The newest question, if there is one.
     pub async fn question(&self) -> Option<Outgoing> {
-        while let Some(show) = self.vault.tx(shows::next).await.unwrap() {
-            let message = show.message.unwrap_or_else(|| self.next_message());
-            self.vault.tx(move |tx| shows::shown(tx, &show, Some(message))).await.unwrap();
-        }
+        self.settles().await;
         let run = self.conversation().await.run;
         let payload = self.vault.db().read(move |db| {
             let mut query = db.prepare("SELECT payload FROM shows WHERE slot = ?1")?;
@@ -127,7 +181,13 @@ impl Desk {
     /// How many rows the tables have that a conversation writes, without what is said.
     pub async fn rows(&self) -> i64 {
         let sql =
-            "SELECT (SELECT count(*) FROM shows) + (SELECT count(*) FROM conversation) + (SELECT count(*) FROM flags)";
+            "SELECT (SELECT count(*) FROM shows) + (SELECT count(*) FROM conversation) + (SELECT count(*) FROM flags)
+            + (SELECT count(*) FROM kept)";
         self.vault.db().read(move |db| Ok(db.query_row(sql, [], |r| r.get(0))?)).await.unwrap()
     }
+}
+
+/// The buttons of a message: labels and data.
+pub fn buttons(out: &Outgoing) -> impl Iterator<Item = &(String, String)> + Clone {
+    out.keyboard.iter().flatten()
 }
