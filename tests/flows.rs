@@ -4,6 +4,7 @@
 mod flows {
     pub mod desk;
     pub mod lunch;
+    mod profile;
 }
 
 use flows::desk::{Desk, TTL};
@@ -302,6 +303,10 @@ async fn act(desk: &Desk, act: Act, seen: &mut Vec<String>) {
 
 async fn whatever(flows: &'static [Registered], begin: &str, all: Vec<Act>) {
     let desk = Desk::with(flows).await;
+    if begin == "profile" {
+        nearly_registered(&desk).await;
+        desk.presses("Yes, register me").await;
+    }
     desk.commands(begin).await;
     let mut seen = Vec::new();
     let mut most = 0;

@@ -4,6 +4,7 @@
 //! [`UserContext`] is all it knows.
 pub mod account;
 pub mod chat;
+pub mod details;
 pub mod engine;
 pub mod erase;
 pub mod language;
@@ -11,6 +12,7 @@ pub mod link;
 pub mod members;
 pub mod numbers;
 pub mod phrases;
+pub mod profile;
 pub mod registration;
 pub mod welcome;
 
@@ -198,6 +200,7 @@ pub struct Registered {
 pub const FLOWS: &[Registered] = &[
     Registered { command: "link", about: || t!("command-link"), flow: &Of::<link::Link>::new() },
     Registered { command: "register", about: || t!("command-register"), flow: &Of::<registration::Registering>::new() },
+    Registered { command: "profile", about: || t!("command-profile"), flow: &Of::<profile::Profiling>::new() },
     Registered { command: "erase", about: || t!("command-erase"), flow: &Of::<erase::Erase>::new() },
 ];
 
