@@ -6,6 +6,7 @@
 mod desk;
 mod flows {
     pub mod lunch;
+    mod profile;
 }
 
 use desk::{Desk, TTL};
@@ -304,6 +305,10 @@ async fn act(desk: &Desk, act: Act, seen: &mut Vec<String>) {
 
 async fn whatever(flows: &'static [Registered], begin: &str, all: Vec<Act>) {
     let desk = Desk::with(flows).await;
+    if begin == "profile" {
+        nearly_registered(&desk).await;
+        desk.presses("Yes, register me").await;
+    }
     desk.commands(begin).await;
     let mut seen = Vec::new();
     let mut most = 0;

@@ -7,8 +7,8 @@ mod desk;
 
 use desk::{Desk, TTL, buttons};
 use sekat::domain::{
-    AccountId, AccountState, Body, Input, Jid, Language, LoginMethod, Outgoing, PhoneNumber, Phrase, Reason, Role,
-    Timestamp,
+    AccountId, AccountState, Body, Choice, Input, Jid, Language, LoginMethod, Outgoing, PhoneNumber, Phrase, Reason,
+    Role, Timestamp,
 };
 use sekat::flows::{FLOWS, Registered, commands};
 use sekat::store::sends::{self, NewSend, SendState};
@@ -227,11 +227,37 @@ async fn a_registration() {
         visit.says("no").await;
         visit.commands("cancel").await;
         visit.commands("register").await;
-        for text in ["0812 3456 7890", "Ana", "1", "Medan", "2", "1"] {
-            visit.says(text).await;
-        }
+        visit.says("yes").await;
+        visit.says("1").await;
+        visit.commands("register").await;
         visit.commands("menu").await;
         visit.ends("registration");
+    }
+}
+
+#[tokio::test]
+async fn a_profile() {
+    for language in Language::ALL {
+        let mut visit = Visit::new(language, Role::Member).await;
+        visit.commands("profile").await;
+        visit.taps(t!("button-registration")).await;
+        for text in ["0812 3456 7890", "Ana", "1", "Medan", language.name(), "1"] {
+            visit.desk.says(text).await;
+        }
+        visit.commands("menu").await;
+        visit.taps(t!("button-profile")).await;
+        visit.taps(t!("button-change-about")).await;
+        visit.says("Kue kering dan roti").await;
+        visit.taps(t!("button-publish")).await;
+        visit.taps(t!("button-show-phone", shown = Choice("off"))).await;
+        visit.taps(t!("button-publish-yes")).await;
+        visit.commands("profile").await;
+        visit.taps(t!("button-change-name")).await;
+        visit.says("Anna").await;
+        visit.taps(t!("button-unpublish")).await;
+        visit.commands("profile").await;
+        visit.taps(t!("button-done")).await;
+        visit.ends("profile");
     }
 }
 
@@ -247,6 +273,12 @@ async fn every_command_is_answered_and_every_flow_can_be_begun_by_a_button() {
     let visit = Visit::new(Language::English, Role::Owner).await;
     visit.has("628110000010", AccountState::Connected, None).await;
     for Registered { flow, .. } in FLOWS {
+        if flow.name() == "profile" {
+            visit.desk.commands("register").await;
+            for text in ["0812 3456 7890", "Ana", "1", "Medan", "1", "1"] {
+                visit.desk.says(text).await;
+            }
+        }
         assert!(reached(&visit.desk, flow.name()).await, "no button leads to {}", flow.name());
     }
 }

@@ -4,6 +4,7 @@
 //! [`UserContext`] is all it knows.
 pub mod account;
 pub mod chat;
+pub mod details;
 pub mod engine;
 pub mod erase;
 pub mod language;
@@ -15,6 +16,7 @@ pub mod numbers;
 pub mod onboarding;
 pub mod paging;
 pub mod phrases;
+pub mod profile;
 pub mod registration;
 
 use crate::domain::effect::{Origin, Placing, Slot};
@@ -220,6 +222,7 @@ pub struct Registered {
 pub const FLOWS: &[Registered] = &[
     Registered { command: "link", about: || t!("command-link"), flow: &Of::<link::Link>::new() },
     Registered { command: "register", about: || t!("command-register"), flow: &Of::<registration::Registering>::new() },
+    Registered { command: "profile", about: || t!("command-profile"), flow: &Of::<profile::Profiling>::new() },
     Registered { command: "logout", about: || t!("command-logout"), flow: &Of::<logout::Logout>::new() },
     Registered { command: "erase", about: || t!("command-erase"), flow: &Of::<erase::Erase>::new() },
 ];

@@ -1,6 +1,6 @@
 //! Phrases that several flows say: about numbers, messages and what became of them. What only one flow says stands there.
 use crate::domain::email::EmailError;
-use crate::domain::name::{NAME, NameError};
+use crate::domain::name::NameError;
 use crate::domain::phone::PhoneError;
 use crate::domain::{
     Account, AccountState, Choice, InboundMessage, Language, LoginMethod, Phrase, Reason, RichText, Timestamp,
@@ -41,11 +41,11 @@ pub fn email_problem(problem: EmailError) -> Phrase {
     }
 }
 
-/// Why a text is no name.
-pub fn name_problem(problem: NameError) -> Phrase {
+/// Why a text is no name, or cannot be what somebody says of themselves. `most`: how many characters it may have.
+pub fn text_problem(problem: NameError, most: usize) -> Phrase {
     match problem {
         NameError::Empty => t!("text-empty"),
-        NameError::Long => t!("text-long", most = NAME),
+        NameError::Long => t!("text-long", most = most),
         NameError::Character => t!("text-character"),
     }
 }

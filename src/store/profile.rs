@@ -4,9 +4,8 @@
 use super::error::Result;
 use super::handle::Tx;
 use super::rows::{from_json, json};
-use crate::domain::profile::{Card, CardId, Details, Profile, REGISTRATION_LIFE, Registration, Shows};
+use crate::domain::profile::{Card, CardId, Details, Profile, REGISTRATION_LIFE, Registration, Shows, zone_named};
 use crate::domain::{About, Email, PersonName, PhoneNumber, Timestamp};
-use chrono_tz::Tz;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -48,11 +47,6 @@ fn profile(row: &Row<'_>) -> rusqlite::Result<Profile> {
     };
     let published = row.get::<_, Option<String>>(6)?.map(|card| from_json(&card)).transpose()?;
     Ok(Profile { details, registered_at: Timestamp(row.get(5)?), published })
-}
-
-/// A zone of this name. Names vanish from the table of zones only rarely; nobody's profile shall be lost by that.
-pub(super) fn zone_named(name: &str) -> Tz {
-    name.parse().unwrap_or(Tz::UTC)
 }
 
 /// The person's profile, once they have registered.

@@ -40,6 +40,7 @@ button-erase = 🗑 Erase everything
 button-previous = ◀ Previous
 button-next = Next ▶
 button-registration = 📝 Register
+button-profile = 👤 Profile
 button-invite-people = ✉️ Invite people
 button-invites = 📋 Invitations
 button-admins = 👥 Admins
@@ -206,22 +207,22 @@ registration-title = registering
 registration-phone =
     <b>Registration</b> (1 of 5)
     What is your telephone number? For example: <code>0812 3456 7890</code>
-registration-phone-expected = I need your telephone number, as text or as a contact card.
-registration-phone-bad = I cannot use this number: { $problem }.
+detail-phone-expected = I need your telephone number, as text or as a contact card.
+detail-phone-bad = I cannot use this number: { $problem }.
 registration-name =
     <b>Registration</b> (2 of 5)
     What are you called?
-registration-name-bad = I cannot use this as a name: { $problem }.
-registration-text-expected = I need your answer as text.
+detail-name-bad = I cannot use this as a name: { $problem }.
+detail-text-expected = I need your answer as text.
 registration-email =
     <b>Registration</b> (3 of 5)
     What is your address for mail? For example: <code>ana@example.com</code>
-registration-email-bad = I cannot use this address: { $problem }.
+detail-email-bad = I cannot use this address: { $problem }.
 registration-city =
     <b>Registration</b> (4 of 5)
     Which city do you live in? I tell you times as your clock shows them.
-registration-city-unknown = I do not know this city. Try the next larger one, or the difference from Greenwich, like GMT+7.
-registration-city-expected = Choose one of these, or send me another city.
+detail-city-unknown = I do not know this city. Try the next larger one, or the difference from Greenwich, like GMT+7.
+detail-city-expected = Choose one of these, or send me another city.
 registration-which-city =
     <b>Registration</b> (4 of 5)
     Which one do you mean? If it is none of these, send me another city nearby.
@@ -436,6 +437,66 @@ order-refused = { $why ->
 
 ## Profile
 
+profile-title = your profile
+command-profile = Your profile: see it, change it, let others find it
+profile-none = You have no profile yet: register first, it takes five questions. /register begins.
+profile-show =
+    <b>Your profile</b>
+    Name: { $name }
+    Telephone: { $phone }
+    Mail: { $email }
+    Time zone: { $zone }
+    About you: { $about }
+
+    { $published }
+profile-private = 🔒 Nobody else sees any of this.
+profile-public =
+    🌐 Published. Others see this and nothing else:
+
+    { $card }
+profile-outdated =
+    ⚠️ You have changed something since you published. Others still see this:
+
+    { $card }
+profile-name = What are you called?
+profile-phone = What is your telephone number? For example: <code>0812 3456 7890</code>
+profile-email = What is your address for mail? For example: <code>ana@example.com</code>
+profile-city = Which city do you live in? I tell you times as your clock shows them; others do not see it.
+profile-which-city = Which one do you mean? If it is none of these, send me another city nearby.
+profile-about = What do you want to say of yourself, or of your business? At most 500 characters. Others see it only when you publish.
+profile-publish =
+    <b>Publish your profile?</b>
+    Everybody who uses this bot will see this and nothing else:
+
+    { $card }
+profile-published =
+    🌐 <b>Published.</b> Others find this:
+
+    { $card }
+
+    /profile changes it or takes it back.
+profile-unpublished = 🔒 Nobody finds your profile any more. What you told me is still here: /profile
+profile-done = Everything in your profile is as you left it. /profile shows it again.
+detail-about-bad = I cannot use this text: { $problem }.
+button-change-about = ✏ About me
+button-no-about = Say nothing
+button-publish = 🌐 Publish…
+button-publish-anew = 🌐 Publish anew…
+button-publish-other = 🌐 Choose what is shown…
+button-unpublish = 🔒 Unpublish
+button-done = ✔ Done
+button-show-phone = { $shown ->
+    [on] ☑ Telephone
+   *[off] ☐ Telephone
+}
+button-show-email = { $shown ->
+    [on] ☑ Mail
+   *[off] ☐ Mail
+}
+button-publish-yes = ✅ Publish this
+card-name = <b>{ $name }</b>
+card-phone = 📞 { $phone }
+card-email = ✉ { $email }
 profile-withdrawn = Your published profile was taken down by an administrator of this bot. Nobody finds it any more; everything you told me is still here.
 
 ## What was put aside

@@ -28,6 +28,7 @@ button-erase = 🗑 Hapus semuanya
 button-previous = ◀ Sebelumnya
 button-next = Berikutnya ▶
 button-registration = 📝 Daftar
+button-profile = 👤 Profil
 button-invite-people = ✉️ Undang orang
 button-invites = 📋 Undangan
 button-admins = 👥 Para admin
@@ -190,22 +191,22 @@ registration-title = pendaftaran
 registration-phone =
     <b>Pendaftaran</b> (1 dari 5)
     Berapa nomor telepon Anda? Contoh: <code>0812 3456 7890</code>
-registration-phone-expected = Saya butuh nomor telepon Anda, berupa teks atau kartu kontak.
-registration-phone-bad = Nomor ini tidak bisa saya pakai: { $problem }.
+detail-phone-expected = Saya butuh nomor telepon Anda, berupa teks atau kartu kontak.
+detail-phone-bad = Nomor ini tidak bisa saya pakai: { $problem }.
 registration-name =
     <b>Pendaftaran</b> (2 dari 5)
     Siapa nama Anda?
-registration-name-bad = Ini tidak bisa saya pakai sebagai nama: { $problem }.
-registration-text-expected = Saya butuh jawaban Anda berupa teks.
+detail-name-bad = Ini tidak bisa saya pakai sebagai nama: { $problem }.
+detail-text-expected = Saya butuh jawaban Anda berupa teks.
 registration-email =
     <b>Pendaftaran</b> (3 dari 5)
     Apa alamat email Anda? Contoh: <code>ana@example.com</code>
-registration-email-bad = Alamat ini tidak bisa saya pakai: { $problem }.
+detail-email-bad = Alamat ini tidak bisa saya pakai: { $problem }.
 registration-city =
     <b>Pendaftaran</b> (4 dari 5)
     Anda tinggal di kota mana? Jam yang saya sebutkan mengikuti jam di sana.
-registration-city-unknown = Saya tidak mengenal kota ini. Coba kota besar terdekat, atau selisih waktu seperti GMT+7.
-registration-city-expected = Pilih salah satu, atau kirim nama kota lain.
+detail-city-unknown = Saya tidak mengenal kota ini. Coba kota besar terdekat, atau selisih waktu seperti GMT+7.
+detail-city-expected = Pilih salah satu, atau kirim nama kota lain.
 registration-which-city =
     <b>Pendaftaran</b> (4 dari 5)
     Yang mana maksud Anda? Kalau tidak ada di sini, kirim nama kota lain yang dekat.
@@ -410,6 +411,66 @@ order-refused = { $why ->
 
 ## Profil
 
+profile-title = profil Anda
+command-profile = Profil Anda: lihat, ubah, dan tampilkan ke orang lain
+profile-none = Anda belum punya profil. Daftar dulu, cukup lima pertanyaan: /register
+profile-show =
+    <b>Profil Anda</b>
+    Nama: { $name }
+    Telepon: { $phone }
+    Email: { $email }
+    Zona waktu: { $zone }
+    Tentang Anda: { $about }
+
+    { $published }
+profile-private = 🔒 Tidak ada orang lain yang bisa melihatnya.
+profile-public =
+    🌐 Sudah terbit. Yang dilihat orang lain hanya ini:
+
+    { $card }
+profile-outdated =
+    ⚠️ Ada yang Anda ubah setelah profil terbit. Orang lain masih melihat ini:
+
+    { $card }
+profile-name = Siapa nama Anda?
+profile-phone = Berapa nomor telepon Anda? Contoh: <code>0812 3456 7890</code>
+profile-email = Apa alamat email Anda? Contoh: <code>ana@example.com</code>
+profile-city = Anda tinggal di kota mana? Jam yang saya sebutkan mengikuti jam di sana; orang lain tidak melihatnya.
+profile-which-city = Yang mana maksud Anda? Kalau tidak ada di sini, kirim nama kota lain yang dekat.
+profile-about = Mau cerita apa tentang diri atau usaha Anda? Paling banyak 500 karakter. Orang lain baru melihatnya setelah Anda terbitkan.
+profile-publish =
+    <b>Terbitkan profil Anda?</b>
+    Semua pemakai bot ini akan melihat ini, dan hanya ini:
+
+    { $card }
+profile-published =
+    🌐 <b>Sudah terbit.</b> Ini yang ditemukan orang lain:
+
+    { $card }
+
+    Mau mengubah atau menariknya? Ketik /profile.
+profile-unpublished = 🔒 Profil Anda tidak bisa ditemukan lagi. Isinya tetap tersimpan: /profile
+profile-done = Profil Anda tersimpan seperti tadi. Lihat lagi dengan /profile.
+detail-about-bad = Teks ini tidak bisa saya pakai: { $problem }.
+button-change-about = ✏ Tentang saya
+button-no-about = Kosongkan saja
+button-publish = 🌐 Terbitkan…
+button-publish-anew = 🌐 Terbitkan ulang…
+button-publish-other = 🌐 Atur yang tampil…
+button-unpublish = 🔒 Tarik kembali
+button-done = ✔ Selesai
+button-show-phone = { $shown ->
+    [on] ☑ Telepon
+   *[off] ☐ Telepon
+}
+button-show-email = { $shown ->
+    [on] ☑ Email
+   *[off] ☐ Email
+}
+button-publish-yes = ✅ Terbitkan
+card-name = <b>{ $name }</b>
+card-phone = 📞 { $phone }
+card-email = ✉ { $email }
 profile-withdrawn = Profil yang Anda terbitkan sudah diturunkan oleh pengelola bot ini. Tidak ada lagi yang bisa menemukannya; data Anda di sini tetap utuh.
 
 ## Yang dikesampingkan
