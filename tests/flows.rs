@@ -12,9 +12,10 @@ mod flows {
 use desk::{Desk, TTL};
 use flows::lunch::Lunch;
 use proptest::prelude::*;
-use sekat::domain::{Input, PhoneNumber, Phrase};
+use sekat::domain::{Conversation, Input, Open, PhoneNumber, Phrase, Timestamp};
 use sekat::flows::engine::Of;
 use sekat::flows::{FLOWS, Registered, erase, link};
+use sekat::store::flags;
 use std::time::Duration;
 
 static THREE: [Registered; 3] = [
@@ -120,6 +121,20 @@ async fn what_nobody_answers_is_put_aside_and_can_be_taken_up_again() {
     assert!(desk.presses_data(&resume).await.presses[0].1.is_some(), "once");
     desk.says("3").await;
     assert_eq!(desk.sees().await, "3 × soto. Right?");
+}
+
+#[tokio::test]
+async fn a_flow_that_this_version_does_not_know_any_more_goes_by_itself() {
+    let desk = desk().await;
+    desk.given(|tx| {
+        let open = Some(Open::new("picnic", "basket"));
+        flags::set_conversation(tx, &Conversation { turn: 7, open, ..Conversation::default() }, Timestamp(0))
+    })
+    .await;
+    desk.says("bread").await;
+    assert_eq!(desk.conversation().await, Conversation { turn: 8, ..Conversation::default() });
+    desk.commands("lunch").await;
+    assert_eq!(desk.sees().await, "What would you like?");
 }
 
 #[tokio::test]
@@ -237,7 +252,24 @@ enum Act {
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let commands = ["link", "erase", "start", "help", "numbers", "status", "logout", "language", "cancel", "nonsense"];
+    let commands = [
+        "link",
+        "erase",
+        "start",
+        "help",
+        "numbers",
+        "status",
+        "logout",
+        "language",
+        "cancel",
+        "nonsense",
+        "menu",
+        "back",
+        "reconnect",
+        "resend",
+        "register",
+        "profile",
+    ];
     let texts = prop_oneof![
         Just("+62 812 3456 7890".to_owned()),
         Just("7".to_owned()),

@@ -7,7 +7,7 @@ use crate::domain::{
 };
 use crate::store::sends::SendState;
 use crate::t;
-use crate::words::{Locale, plain, span};
+use crate::words::{Locale, bar, plain, span};
 use std::time::Duration;
 
 /// What a person types to confirm erasing, in their language.
@@ -118,9 +118,11 @@ pub fn outcome(state: SendState, why: Option<Reason>) -> Phrase {
     }
 }
 
-/// How long something on screen still holds, on a line of its own.
-pub fn time_left(left: Duration) -> Phrase {
-    Phrase::verbatim("\n").and(t!("time-left", span = span(Duration::from_secs(left.as_secs()))))
+/// How long something on screen still holds, and how much of its time that is, on a line of its own.
+pub fn time_left(left: Duration, of: Duration) -> Phrase {
+    let seconds = |time: Duration| usize::try_from(time.as_secs()).unwrap_or(usize::MAX);
+    let bar = bar(seconds(left), seconds(of));
+    Phrase::verbatim("\n").and(t!("time-left", bar = bar, span = span(Duration::from_secs(left.as_secs()))))
 }
 
 /// A linking has begun.

@@ -19,6 +19,8 @@ pub struct Show {
     pub message: Option<MessageId>,
     /// Whether that message is a picture.
     pub picture: bool,
+    /// Since when that is what it should show.
+    pub since: Timestamp,
     /// After this it is not worth showing.
     pub expires_at: Option<Timestamp>,
 }
@@ -99,7 +101,7 @@ pub fn replaced(db: &Connection, slot: &Slot) -> Result<Option<MessageId>> {
 /// [`StoreError`](super::StoreError).
 pub fn next(tx: &Tx<'_>) -> Result<Option<Show>> {
     let mut query = tx.prepare_cached(
-        "SELECT slot, version, payload, message, picture, expires_at FROM shows
+        "SELECT slot, version, payload, message, picture, expires_at, changed_at FROM shows
          WHERE shown < version ORDER BY changed_at LIMIT 1",
     )?;
     let row = query
@@ -111,6 +113,7 @@ pub fn next(tx: &Tx<'_>) -> Result<Option<Show>> {
                 message: r.get::<_, Option<i64>>(3)?.map(MessageId),
                 picture: r.get(4)?,
                 expires_at: r.get::<_, Option<i64>>(5)?.map(Timestamp),
+                since: Timestamp(r.get(6)?),
             })
         })
         .optional()?;

@@ -321,7 +321,8 @@ impl Talker {
 fn with_time_left(show: &Show) -> Outgoing {
     let mut out = show.out.clone();
     if let Some(until) = show.expires_at {
-        let left = render(&phrases::time_left(Timestamp::now().until(until)), out.language.into());
+        let left = phrases::time_left(Timestamp::now().until(until), show.since.until(until));
+        let left = render(&left, out.language.into());
         match &mut out.body {
             Body::Text(text) | Body::Qr { caption: text, .. } => *text = std::mem::take(text).append(&left),
         }

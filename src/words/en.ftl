@@ -123,7 +123,7 @@ cancelled = Cancelled.
 
 onboarding-receive = <b>Step 2 of 3:</b> let somebody write to this number, or write to it from another phone. The message appears here.
 onboarding-answer = 👆 <b>Step 3 of 3:</b> reply to that message (swipe it, or hold it and choose Reply). Your text goes back to that chat, from the same number.
-onboarding-done = 🎉 That was all. Under your reply you see what becomes of it: sent, delivered, read. /menu shows what else there is.
+onboarding-done = 🎉 That was all. What becomes of your reply stands under it. /menu shows what else there is.
 
 ## Language
 
@@ -183,7 +183,7 @@ link-scan =
 link-code =
     <b>Your code: </b><code>{ $code }</code>
     On the phone: Settings → Linked devices → Link a device → Link with phone number instead, and type it.
-time-left = ⏳ { $span } left
+time-left = ⏳ { $bar } { $span } left
 link-cancelled = Linking was cancelled.
 link-getting-qr = Getting a QR code from WhatsApp…
 link-getting-code = Getting a code from WhatsApp for { $phone }…
@@ -336,6 +336,9 @@ reason-internal = something went wrong inside. The operator has the details.
 erase-word = ERASE
 erase-title = erasing everything
 erasing = Erasing…
+erasing-progress =
+    Erasing…
+    { $bar } { $done } of { $total } devices
 erase-ask =
     <b>Erase everything?</b>
     Your numbers are logged out, your messages, contacts and settings deleted, and the key that could open them is destroyed. This cannot be undone.

@@ -108,7 +108,7 @@ cancelled = Dibatalkan.
 
 onboarding-receive = <b>Langkah 2 dari 3:</b> minta seseorang mengirim pesan ke nomor ini, atau kirim sendiri dari ponsel lain. Pesannya akan muncul di sini.
 onboarding-answer = 👆 <b>Langkah 3 dari 3:</b> balas pesan itu (geser, atau tekan lama lalu pilih Balas). Tulisan Anda terkirim ke obrolan itu dari nomor yang sama.
-onboarding-done = 🎉 Selesai. Di bawah balasan Anda terlihat hasilnya: terkirim, sampai, dibaca. /menu menampilkan apa saja yang lain.
+onboarding-done = 🎉 Selesai. Nasib balasan Anda terlihat di bawahnya. /menu menampilkan apa saja yang lain.
 
 ## Bahasa
 
@@ -167,7 +167,7 @@ link-scan =
 link-code =
     <b>Kode Anda: </b><code>{ $code }</code>
     Di ponsel: Setelan → Perangkat tertaut → Tautkan perangkat → Tautkan dengan nomor telepon saja, lalu ketik kodenya.
-time-left = ⏳ sisa { $span }
+time-left = ⏳ { $bar } sisa { $span }
 link-cancelled = Penautan dibatalkan.
 link-getting-qr = Meminta kode QR dari WhatsApp…
 link-getting-code = Meminta kode dari WhatsApp untuk { $phone }…
@@ -319,6 +319,9 @@ reason-internal = ada yang salah di dalam sistem. Pengelola punya rinciannya.
 erase-word = HAPUS
 erase-title = penghapusan semua data
 erasing = Sedang menghapus…
+erasing-progress =
+    Menghapus…
+    { $bar } { $done } dari { $total } perangkat
 erase-ask =
     <b>Hapus semuanya?</b>
     Semua nomor Anda dikeluarkan; pesan, kontak, dan pengaturan Anda dihapus; kunci untuk membukanya dimusnahkan. Ini tidak bisa dibatalkan.

@@ -257,7 +257,11 @@ pub fn cancel(user: &UserContext, env: &Env, message: Option<MessageId>) -> Opti
 /// Puts aside what nobody answered for long, with a button to take it up again. Nothing when nothing waits.
 pub fn set_aside(user: &UserContext, env: &Env) -> Changes {
     let before = user.conversation();
-    let Some((flow, open)) = current(user, env) else { return Changes::default() };
+    if before.open.is_none() {
+        return Changes::default();
+    }
+    // A flow that this version does not know has nothing that could be taken up again.
+    let Some((flow, open)) = current(user, env) else { return Changes::default().then(before.idle()) };
     let turn = before.turn.wrapping_add(1);
     let keyboard = vec![vec![button(t!("button-resume"), Action::Resume(turn))]];
     let now = Conversation { turn, run: before.run, open: None, aside: Some(open.clone()), wanted: None };
