@@ -7,10 +7,11 @@ mod desk;
 
 use desk::{Desk, TTL, buttons};
 use sekat::domain::{
-    AccountId, AccountState, Body, Choice, Input, Jid, Language, LoginMethod, Outgoing, PhoneNumber, Phrase, Reason,
-    Role, Timestamp,
+    About, AccountId, AccountState, Body, Card, Choice, Email, Input, Jid, Language, LoginMethod, Outgoing, PersonName,
+    PhoneNumber, Phrase, Reason, Role, TelegramId, Timestamp,
 };
 use sekat::flows::{FLOWS, Registered, commands};
+use sekat::store::profile::Edition;
 use sekat::store::sends::{self, NewSend, SendState};
 use sekat::store::{accounts, flags};
 use sekat::t;
@@ -301,5 +302,84 @@ async fn reached(desk: &Desk, flow: &str) -> bool {
         }
         desk.commands("cancel").await;
         desk.commands("menu").await;
+    }
+}
+
+/// Others who have published something.
+async fn others_have_published(desk: &Desk) {
+    let profiles = desk.profiles();
+    for n in 1..=12 {
+        let (name, about) = match n {
+            1 => (
+                "Siti Aminah".to_owned(),
+                Some("Kue kering dan roti di Bandung, pesan sehari sebelumnya ya, terima kasih banyak\nWA saja"),
+            ),
+            _ => (format!("Toko {n}"), None),
+        };
+        let card = Card {
+            name: PersonName::parse(&name).unwrap(),
+            about: about.map(|about| About::parse(about).unwrap()),
+            phone: (n == 1).then(|| PhoneNumber::parse("+6281234567890").unwrap()),
+            email: (n == 1).then(|| Email::parse("siti@example.org").unwrap()),
+        };
+        profiles.share(TelegramId(n), Some(card), Edition(1)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn people_and_what_they_have_published() {
+    for language in Language::ALL {
+        let mut visit = Visit::new(language, Role::Member).await;
+        visit.commands("people").await;
+        others_have_published(&visit.desk).await;
+        visit.commands("menu").await;
+        visit.taps(t!("button-people")).await;
+        visit.taps(t!("button-next")).await;
+        visit.commands("people BANDUNG kue").await;
+        visit.taps(Phrase::verbatim("1")).await;
+        visit.taps(t!("button-people-list")).await;
+        visit.commands("people xyz").await;
+        visit.commands("more").await;
+        visit.commands("person 1").await;
+        visit.commands("takedown 1").await;
+        visit.ends("people");
+    }
+}
+
+#[tokio::test]
+async fn an_admin_takes_a_profile_down_and_looks_at_who_uses_the_bot() {
+    for language in Language::ALL {
+        let mut visit = Visit::new(language, Role::Admin).await;
+        others_have_published(&visit.desk).await;
+        visit.commands("people siti").await;
+        visit.taps(Phrase::verbatim("1")).await;
+        visit.taps(t!("button-take-down")).await;
+        visit.taps(t!("button-back")).await;
+        visit.taps(t!("button-take-down")).await;
+        visit.taps(t!("button-take-down-yes")).await;
+        visit.taps(t!("button-people-list")).await;
+        visit.commands("takedown 1").await;
+        let everybody = (2001..=2011).map(TelegramId).collect();
+        visit.desk.directory().wake_all(everybody, NOW).await.unwrap();
+        visit.commands("blocked").await;
+        visit.commands("menu").await;
+        visit.taps(t!("button-admin")).await;
+        visit.taps(t!("button-members")).await;
+        visit.taps(t!("button-next")).await;
+        visit.taps(Phrase::verbatim("2")).await;
+        visit.taps(t!("button-block")).await;
+        visit.taps(t!("button-back")).await;
+        visit.taps(t!("button-block")).await;
+        visit.taps(t!("button-block-yes")).await;
+        visit.commands("blocked").await;
+        visit.taps(Phrase::verbatim("1")).await;
+        visit.taps(t!("button-unblock")).await;
+        visit.taps(t!("button-unblock-yes")).await;
+        visit.taps(t!("button-members-list")).await;
+        visit.commands("members 2").await;
+        visit.commands("member 1001").await;
+        visit.commands("member 5").await;
+        visit.commands("member").await;
+        visit.ends("admin");
     }
 }

@@ -1,7 +1,8 @@
 //! What a button does, in the few bytes that Telegram leaves for it.
 //!
-//! The encoding is what gets authenticated (`store::tokens`); it names rows of the user's own database and nothing else.
-use super::{AccountId, Language};
+//! The encoding is what gets authenticated (`store::tokens`). It names rows of the user's own database; and, in what they may
+//! only order, published profiles and other people.
+use super::{AccountId, Browse, Language, Roll};
 
 /// A flow in a button: its name in four bytes, the same in every version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,17 +73,20 @@ pub enum Manage {
     Invites,
     /// Look at owner and admins.
     Admins,
+    /// Look at those who use the bot.
+    Members,
 }
 
 impl Manage {
     /// All of it.
-    pub const ALL: [Manage; 3] = [Manage::Invite, Manage::Invites, Manage::Admins];
+    pub const ALL: [Manage; 4] = [Manage::Invite, Manage::Invites, Manage::Admins, Manage::Members];
 
     fn letter(self) -> char {
         match self {
             Manage::Invite => 'i',
             Manage::Invites => 'c',
             Manage::Admins => 'a',
+            Manage::Members => 'm',
         }
     }
 }
@@ -149,6 +153,10 @@ pub enum Action {
     },
     /// Take the code with this number back.
     Revoke(i64),
+    /// Something with published profiles.
+    People(Browse),
+    /// Something with those who use the bot.
+    Members(Roll),
 }
 
 impl Action {
@@ -190,6 +198,8 @@ impl Action {
             Self::Speak(language) => format!("g{}", language.code()),
             Self::Invite { uses, days } => format!("i{uses}.{days}"),
             Self::Revoke(id) => format!("v{id}"),
+            Self::People(what) => format!("a{}", what.encode()),
+            Self::Members(what) => format!("d{}", what.encode()),
         }
     }
 
@@ -209,6 +219,12 @@ impl Action {
         }
         if letter == 'g' {
             return Language::from_code(rest).map(Self::Speak);
+        }
+        if letter == 'a' {
+            return Browse::decode(rest).map(Self::People);
+        }
+        if letter == 'd' {
+            return Roll::decode(rest).map(Self::Members);
         }
         if letter == 'M' {
             return Manage::ALL.into_iter().find(|what| what.letter().to_string() == rest).map(Self::Manage);

@@ -1,7 +1,6 @@
 //! What a step wants done in the world. A step only says it; senders do it.
 use super::{
-    AccountId, Action, CardId, ChatId, Details, Jid, Language, MessageId, PhoneNumber, Phrase, RichText, Shows,
-    Timestamp,
+    AccountId, Action, ChatId, Details, Jid, Language, MessageId, PhoneNumber, Phrase, RichText, Shows, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -234,7 +233,7 @@ pub enum Effect {
     Speak(Language),
     /// Keep something under this key's name, as JSON; `None`: nothing any more.
     Keep(&'static str, Option<String>),
-    /// Have this done that concerns others, if this user may.
+    /// Have this done that lies outside the vault, if this user may.
     Order(super::Order),
     /// Write down what the person has told of themselves. The first time registers them.
     SaveProfile(Details),
@@ -242,8 +241,6 @@ pub enum Effect {
     Publish(Shows),
     /// Let nobody find the profile any more.
     Unpublish,
-    /// Take somebody's published profile away. For those who may.
-    WithdrawProfile(CardId),
     /// Keep a registration for taking it up again within 24 hours.
     KeepRegistration {
         /// The number that it is for.

@@ -83,6 +83,33 @@ pub struct Card {
 #[serde(transparent)]
 pub struct CardId(pub i64);
 
+/// A published profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Which.
+    pub id: CardId,
+    /// What stands on it.
+    pub card: Card,
+}
+
+/// Where a page of published profiles begins: with this one, or, should it be gone, after so many others.
+pub type Anchor = (CardId, u32);
+
+/// Some of what a search has found, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Results {
+    /// They.
+    pub found: Vec<Found>,
+    /// How many come before them.
+    pub before: usize,
+    /// How many were found in all.
+    pub total: usize,
+    /// Where the page before begins.
+    pub previous: Option<Anchor>,
+    /// Where the next page begins.
+    pub next: Option<Anchor>,
+}
+
 impl Details {
     /// What others would see.
     pub fn card(&self, shows: Shows) -> Card {

@@ -2,7 +2,7 @@
 //! button turns into them.
 use super::onboarding::PROGRESS;
 use super::{Changes, Env, Registered, button, erase, language, link, members, numbers, phrases};
-use crate::domain::{Account, AccountState, Action, Button, FlowTag, Phrase, Role, Section};
+use crate::domain::{Account, AccountState, Action, Browse, Button, FlowTag, Phrase, Role, Section};
 use crate::store::UserContext;
 use crate::t;
 
@@ -16,10 +16,7 @@ pub fn open(section: Section, user: &UserContext, env: &Env) -> Changes {
 
 /// Shows a screen where the person looks.
 pub fn show(user: &UserContext, (text, keyboard): Screen) -> Changes {
-    match user.pressed_on() {
-        Some(message) => Changes::default().turn(message, text, keyboard),
-        None => Changes::default().ask(text, keyboard),
-    }
+    Changes::default().show_at(user.pressed_on(), text, keyboard)
 }
 
 /// A button that begins a flow, or goes on with it.
@@ -85,6 +82,7 @@ fn sections(user: &UserContext, env: &Env) -> Vec<Vec<Button>> {
     let begin = |flow: &Registered| Some(begins(flow.flow.button(user)?, flow.flow.name()));
     let flows: Vec<Button> = env.flows.iter().filter_map(begin).collect();
     rows.extend(flows.chunks(2).map(<[Button]>::to_vec));
+    rows.push(vec![button(t!("button-people"), Action::People(Browse::Everybody))]);
     rows.push(vec![open(t!("button-status"), Section::Status), open(t!("button-language"), Section::Language)]);
     let mut last = vec![open(t!("button-help"), Section::Help)];
     if env.role >= Role::Admin {

@@ -15,14 +15,16 @@ pub mod menu;
 pub mod numbers;
 pub mod onboarding;
 pub mod paging;
+pub mod people;
 pub mod phrases;
 pub mod profile;
 pub mod registration;
+pub mod roster;
 
 use crate::domain::effect::{Origin, Placing, Slot};
 use crate::domain::{
     AccountId, AccountState, Action, Button, Class, Conversation, Country, Effect, FlowTag, Input, InviteCode, Key,
-    MessageId, Order, PhoneNumber, Phrase, Reason, Role, Section, Shown, Timestamp,
+    MessageId, Order, Outcome, PhoneNumber, Phrase, Reason, Role, Section, Shown, Timestamp,
 };
 use crate::store::UserContext;
 use crate::t;
@@ -160,6 +162,15 @@ impl Changes {
         self.effect(Effect::Turn { message, text, keyboard })
     }
 
+    /// Shows this too: in the place of this message of ours, or below everything.
+    #[must_use]
+    pub fn show_at(self, at: Option<MessageId>, text: Phrase, keyboard: Vec<Vec<Button>>) -> Self {
+        match at {
+            Some(message) => self.turn(message, text, keyboard),
+            None => self.ask(text, keyboard),
+        }
+    }
+
     /// Moves the conversation too.
     #[must_use]
     pub fn then(mut self, conversation: Conversation) -> Self {
@@ -198,6 +209,7 @@ pub fn commands() -> Vec<(&'static str, Phrase)> {
     let mut all = vec![
         ("menu", t!("command-menu")),
         ("numbers", t!("command-numbers")),
+        ("people", t!("command-people")),
         ("status", t!("command-status")),
         ("reconnect", t!("command-reconnect")),
         ("language", t!("command-language")),
@@ -296,7 +308,8 @@ fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: 
         "cancel" => cancel(user, env, Some(message)),
         _ => match env.flows.iter().find(|registered| registered.command == name) {
             Some(registered) => engine::begin(user, env, registered.flow.name()),
-            None => members::command(name, rest, env)
+            None => people::command(user, name, rest, env)
+                .or_else(|| members::command(name, rest, env))
                 .unwrap_or_else(|| Changes::default().reply(message, t!("unknown-command"))),
         },
     }
@@ -341,6 +354,8 @@ fn press(user: &UserContext, callback: &str, env: &Env) -> Changes {
         Action::Invite { uses, days } => Some(members::make(uses, days, env)),
         Action::Manage(what) => members::manage(what, env),
         Action::Revoke(id) => Some(members::revoke(id)),
+        Action::People(what) => return people::press(user, what, callback, env),
+        Action::Members(what) => Some(roster::press(user, what, env)),
     };
     step.map_or_else(stale, |step| step.effect(note(callback, None)))
 }
@@ -363,6 +378,17 @@ fn cancel(user: &UserContext, env: &Env, message: Option<MessageId>) -> Changes 
         Some(stopped) => step.before(stopped),
         None if message.is_none() || !linking.is_empty() => step.say(t!("cancelled")),
         None => step.say(t!("nothing-to-cancel")),
+    }
+}
+
+/// What an order came to, told. `role`: as what whoever gave it uses the bot.
+pub fn told(order: &Order, outcome: Outcome, now: Timestamp, role: Role) -> Changes {
+    match (order, outcome) {
+        (_, Outcome::Refused(why)) => Changes::default().say(members::refusal(why)),
+        (_, Outcome::Failed(code)) => Changes::default().say(t!("order-failed", code = code)),
+        (Order::People(wish), outcome) => people::told(wish, outcome, role),
+        (order, Outcome::Members(all)) => roster::told(order, all, role),
+        (order, outcome) => members::told(order, &outcome, now),
     }
 }
 

@@ -7,6 +7,8 @@ pub const USER: &[Migration] = &[
     Migration { version: 2, name: "orders", sql: ORDERS },
     Migration { version: 3, name: "profile", sql: PROFILE },
     Migration { version: 4, name: "kept", sql: KEPT },
+    // Taking somebody's profile down is an order now.
+    Migration { version: 5, name: "no withdrawals", sql: "DROP TABLE withdrawals;" },
 ];
 
 const FIRST: &str = "

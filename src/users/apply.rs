@@ -181,10 +181,6 @@ impl<'a> Applier<'a> {
             }
             Effect::Publish(shows) => applied.share |= profile::publish(self.tx, shows)?,
             Effect::Unpublish => applied.share |= profile::unpublish(self.tx)?,
-            Effect::WithdrawProfile(card) => {
-                profile::withdraw(self.tx, card)?;
-                applied.share = true;
-            }
             Effect::KeepRegistration { phone, step, session_data } => {
                 profile::keep(self.tx, phone, step, session_data, self.person.now())?;
                 applied.share = true;

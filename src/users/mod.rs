@@ -15,6 +15,7 @@ mod keep;
 mod life;
 mod looks;
 mod news;
+pub mod ordered;
 mod outside;
 pub mod port;
 mod resume;

@@ -259,6 +259,16 @@ impl UserDataStore {
         }
     }
 
+    /// Somebody who may has taken this person's published profile away: their world learns of it, and tells them.
+    pub(super) fn profile_withdrawn(&self, owner: TelegramId) {
+        let entry = self.0.entries.get(&owner).map(|entry| Arc::clone(&entry));
+        match entry {
+            Some(entry) => entry.share_soon(),
+            // It compares when it wakes.
+            None => self.access_changed(owner),
+        }
+    }
+
     fn turn_out(&self, user: TelegramId) {
         let Some(entry) = self.opened(user) else { return };
         let users = self.clone();

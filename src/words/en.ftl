@@ -372,7 +372,7 @@ admin-home =
     Who may use this bot. /block and /unblock take a Telegram id: <code>/block 123456</code>
 help-admin =
     <b>As an admin</b>
-    /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /admins shows who else may do this.
+    /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /members shows who uses the bot · /admins shows who else may do this · /takedown takes a published profile down.
 help-owner = As the owner you also name admins: /admin add or /admin remove, with a Telegram id.
 invite-ask =
     <b>Invite people</b>
@@ -437,6 +437,7 @@ order-refused = { $why ->
     [configured] That admin is named in the configuration (access.admins): the operator has to take them out there.
    *[blocked] They are blocked. Unblock them first.
 }
+order-failed = That did not work: something is wrong on our side. Nothing has changed; please try again later. Code: <code>{ $code }</code>
 
 ## Profile
 
@@ -501,6 +502,77 @@ card-name = <b>{ $name }</b>
 card-phone = 📞 { $phone }
 card-email = ✉ { $email }
 profile-withdrawn = Your published profile was taken down by an administrator of this bot. Nobody finds it any more; everything you told me is still here.
+
+## People
+
+command-people = Find people who have published a profile
+note-older-search = This list is of an older search. /people looks again.
+people-all = { $total ->
+    [one] <b>{ $total } published profile</b>
+   *[other] <b>{ $total } published profiles</b>
+}
+people-found = { $total ->
+    [one] <b>{ $total } profile</b> with “{ $text }”
+   *[other] <b>{ $total } profiles</b> with “{ $text }”
+}
+people-line = { $n }. <b>{ $name }</b>
+people-line-about = { $n }. <b>{ $name }</b> — { $about }
+people-page = { $first }–{ $last } of { $total }. /person with a number shows one, /people with words looks for them.
+people-page-more = { $first }–{ $last } of { $total }. /more shows the next, /person with a number shows one.
+people-how = /person with a number shows one, /people with words looks for them: <code>/people bakery Bandung</code>
+people-none = Nobody has published a profile yet. Be the first: /profile
+people-none-such = Nobody has “{ $text }” on their profile. Try fewer words, or /people for everybody.
+people-no-more = There are no more. /people looks again.
+person-which = Whom? Add the number from the list that /people shows: <code>/person 3</code>
+person-gone = This profile is not published any more.
+person-take-down =
+    <b>Take this profile down?</b> Nobody finds it any more. Its owner is told, keeps everything, and can publish anew.
+
+    { $card }
+person-taken-down = The profile is taken down, and its owner is told.
+takedown-which = Which one? Add the number from the list that /people shows: <code>/takedown 3</code>, or <code>/takedown 3 yes</code> to do it at once.
+button-people = 🔎 People
+button-people-list = ◀ List
+button-take-down = 🗑 Take down
+button-take-down-yes = 🗑 Yes, take down
+
+## Who uses the bot
+
+members = <b>{ $total ->
+    [one] { $total } person
+   *[other] { $total } people
+}</b>
+    { $members }
+members-blocked = <b>Blocked: { $total }</b>
+    { $members }
+members-page =
+    { $list }
+    Page { $page } of { $of }: <code>/members 2</code> shows the second.
+blocked-none = Nobody is blocked.
+member-line = { $n }. <code>{ $id }</code> — { $how }
+member-standing = { $standing ->
+    [owner] owner
+    [admin] admin
+    [member] member
+    [blocked] 🚫 blocked
+   *[stranger] not let in any more
+}
+member-joined = since { $at } by invitation #{ $invite }
+member-blocked-at = blocked since { $at }
+member =
+    <b>Telegram id</b> <code>{ $id }</code>
+    { $how }
+member-unknown = Nobody with the Telegram id <code>{ $id }</code> has ever been here.
+member-usage = Whom? Add the Telegram id: <code>/member 123456789</code>
+block-ask = Block <code>{ $id }</code>? Their numbers go offline, and nothing they send is read. Their data stays.
+unblock-ask = Let <code>{ $id }</code> in again? What is theirs goes on where it stopped.
+button-members = 👥 Everybody
+button-blocked = 🚫 Blocked only
+button-members-list = ◀ List
+button-block = 🚫 Block
+button-block-yes = 🚫 Yes, block
+button-unblock = ✅ Unblock
+button-unblock-yes = ✅ Yes, let in again
 
 ## What was put aside
 

@@ -352,7 +352,7 @@ admin-home =
     Siapa yang boleh memakai bot ini. /block dan /unblock disertai ID Telegram: <code>/block 123456</code>
 help-admin =
     <b>Sebagai admin</b>
-    /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /admins menampilkan siapa saja yang boleh begini.
+    /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /members menampilkan pemakai bot · /admins menampilkan siapa saja yang boleh begini · /takedown menurunkan profil yang terbit.
 help-owner = Sebagai pemilik, Anda juga yang menentukan admin: /admin add atau /admin remove, disertai ID Telegram.
 invite-ask =
     <b>Undang orang</b>
@@ -411,6 +411,7 @@ order-refused = { $why ->
     [configured] Admin itu tercantum di konfigurasi (access.admins): pengelola harus menghapusnya di sana.
    *[blocked] Orang itu sedang diblokir. Buka dulu blokirnya.
 }
+order-failed = Belum berhasil: ada masalah di pihak kami. Tidak ada yang berubah; silakan coba lagi nanti. Kode: <code>{ $code }</code>
 
 ## Profil
 
@@ -475,6 +476,68 @@ card-name = <b>{ $name }</b>
 card-phone = 📞 { $phone }
 card-email = ✉ { $email }
 profile-withdrawn = Profil yang Anda terbitkan sudah diturunkan oleh pengelola bot ini. Tidak ada lagi yang bisa menemukannya; data Anda di sini tetap utuh.
+
+## Orang
+
+command-people = Cari orang yang menerbitkan profilnya
+note-older-search = Daftar ini dari pencarian lama. Cari lagi dengan /people.
+people-all = <b>{ $total } profil</b> sudah terbit
+people-found = <b>{ $total } profil</b> dengan “{ $text }”
+people-line = { $n }. <b>{ $name }</b>
+people-line-about = { $n }. <b>{ $name }</b> — { $about }
+people-page = { $first }–{ $last } dari { $total }. Lihat satu dengan /person dan nomornya, cari dengan /people dan katanya.
+people-page-more = { $first }–{ $last } dari { $total }. Selanjutnya /more, lihat satu dengan /person dan nomornya.
+people-how = Lihat satu dengan /person dan nomornya, cari dengan /people dan katanya: <code>/people toko roti Bandung</code>
+people-none = Belum ada yang menerbitkan profil. Jadilah yang pertama: /profile
+people-none-such = Tidak ada profil dengan “{ $text }”. Coba kurangi katanya, atau ketik /people untuk melihat semua.
+people-no-more = Sudah tidak ada lagi. Cari lagi dengan /people.
+person-which = Siapa? Sertakan nomornya dari daftar /people: <code>/person 3</code>
+person-gone = Profil ini sudah tidak terbit.
+person-take-down =
+    <b>Turunkan profil ini?</b> Tidak akan ada lagi yang menemukannya. Pemiliknya diberi tahu, datanya tetap utuh, dan ia bisa menerbitkannya lagi.
+
+    { $card }
+person-taken-down = Profilnya sudah diturunkan, dan pemiliknya diberi tahu.
+takedown-which = Yang mana? Sertakan nomornya dari daftar /people: <code>/takedown 3</code>, atau <code>/takedown 3 ya</code> untuk langsung menurunkannya.
+button-people = 🔎 Cari orang
+button-people-list = ◀ Daftar
+button-take-down = 🗑 Turunkan
+button-take-down-yes = 🗑 Ya, turunkan
+
+## Pemakai bot
+
+members = <b>{ $total } orang</b>
+    { $members }
+members-blocked = <b>Diblokir: { $total }</b>
+    { $members }
+members-page =
+    { $list }
+    Halaman { $page } dari { $of }; halaman kedua: <code>/members 2</code>
+blocked-none = Tidak ada yang diblokir.
+member-line = { $n }. <code>{ $id }</code> — { $how }
+member-standing = { $standing ->
+    [owner] pemilik
+    [admin] admin
+    [member] anggota
+    [blocked] 🚫 diblokir
+   *[stranger] tidak punya akses lagi
+}
+member-joined = sejak { $at } lewat undangan #{ $invite }
+member-blocked-at = diblokir sejak { $at }
+member =
+    <b>ID Telegram</b> <code>{ $id }</code>
+    { $how }
+member-unknown = Belum pernah ada yang datang dengan ID Telegram <code>{ $id }</code>.
+member-usage = Siapa? Sertakan ID Telegramnya: <code>/member 123456789</code>
+block-ask = Blokir <code>{ $id }</code>? Nomor-nomornya diputus dan kirimannya tidak dibaca. Datanya tetap ada.
+unblock-ask = Buka lagi akses <code>{ $id }</code>? Semua miliknya berjalan lagi dari tempat terakhir.
+button-members = 👥 Semua orang
+button-blocked = 🚫 Yang diblokir
+button-members-list = ◀ Daftar
+button-block = 🚫 Blokir
+button-block-yes = 🚫 Ya, blokir
+button-unblock = ✅ Buka blokir
+button-unblock-yes = ✅ Ya, buka lagi
 
 ## Yang dikesampingkan
 

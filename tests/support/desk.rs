@@ -1,13 +1,17 @@
 //! One person at a real vault, whose flows are tried without a network: what they do goes through the very transaction of
 //! the worker, and what they would see is read from the rows that the talker shows.
 use sekat::domain::effect::Slot;
-use sekat::domain::{Body, Conversation, Input, MessageId, Outgoing, Role, TelegramId, Timestamp};
+use sekat::domain::{
+    AccessMode, AccessRules, Body, Conversation, Input, InviteCode, MessageId, Outgoing, Role, TelegramId, Timestamp,
+};
 use sekat::flows::{self, Awake, Env, Registered, Rules};
-use sekat::store::keys::MasterKey;
+use sekat::store::keys::{MasterKey, StoreKey};
 use sekat::store::says::{self, Said};
-use sekat::store::{DbThreads, Tx, Vault, Vaults, flags, shows};
+use sekat::store::{DbThreads, Directory, Members, Profiles, RawKey, Tx, Vault, Vaults, flags, orders, shows};
 use sekat::users::apply::{Applied, Applier};
-use std::collections::BTreeMap;
+use sekat::users::ordered::Stores;
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -16,7 +20,9 @@ const ANA: TelegramId = TelegramId(1001);
 pub const TTL: Duration = Duration::from_secs(300);
 
 pub struct Desk {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    threads: DbThreads,
+    key: StoreKey,
     vault: Vault,
     flows: &'static [Registered],
     now: AtomicI64,
@@ -30,11 +36,14 @@ pub struct Desk {
 impl Desk {
     pub async fn with(flows: &'static [Registered]) -> Desk {
         let folder = tempfile::tempdir().unwrap();
-        let vaults = Vaults::new(DbThreads::start(1), MasterKey::generate().unwrap(), folder.path());
+        let threads = DbThreads::start(1);
+        let master = MasterKey::generate().unwrap();
+        let key = StoreKey::load_or_create(&master, folder.path()).unwrap();
+        let vaults = Vaults::new(threads.clone(), master, folder.path());
         let vault = vaults.open(ANA).await.unwrap();
         let (now, message) = (AtomicI64::new(1_790_000_000_000), AtomicI64::new(100));
         let chat = Mutex::default();
-        Desk { _folder: folder, vault, flows, now, message, chat, role: Role::Owner }
+        Desk { folder, threads, key, vault, flows, now, message, chat, role: Role::Owner }
     }
 
     /// Puts something into the vault that no step of theirs brings about.
@@ -75,7 +84,55 @@ impl Desk {
             let changes = flows::step(&mut user, &input, &env);
             Applier::new(tx, person, format!("t{now}"))?.apply(changes)
         });
-        step.await.unwrap()
+        let mut applied = step.await.unwrap();
+        if applied.orders {
+            applied.join(self.orders(now).await);
+        }
+        applied
+    }
+
+    /// What they have ordered is carried out and told, as their worker would.
+    async fn orders(&self, now: Timestamp) -> Applied {
+        let mut all = Applied::default();
+        let (members, profiles, directory) = (self.members(), self.profiles(), self.directory());
+        let stores = Stores { members: &members, profiles: &profiles, directory: &directory };
+        for waiting in self.vault.db().read(orders::waiting).await.unwrap() {
+            let code = InviteCode::from_random(waiting.seed);
+            let done = stores.carry_out(ANA, &waiting.order, code, now).await.unwrap();
+            let role = self.role;
+            let told = self.vault.step(now, move |tx, person| {
+                orders::done(tx, waiting.id)?;
+                let step = flows::told(&waiting.order, done.outcome, now, role);
+                Applier::new(tx, person, format!("order{}", waiting.id))?.apply(step)
+            });
+            all.join(told.await.unwrap());
+        }
+        all
+    }
+
+    fn file(&self, name: &str) -> (DbThreads, PathBuf, RawKey) {
+        (self.threads.clone(), self.folder.path().join(name), RawKey::new(*self.key.derive(name)))
+    }
+
+    /// Who may use the bot: they, as what they are.
+    fn members(&self) -> Members {
+        let (threads, path, key) = self.file("members.db");
+        let owner = (self.role == Role::Owner).then_some(ANA);
+        let admins = if self.role == Role::Admin { HashSet::from([ANA]) } else { HashSet::new() };
+        let rules = AccessRules { mode: AccessMode::Invite, owner, admins, allow: HashSet::from([ANA]) };
+        Members::new(threads, &path, key, self.key.seal_key("members"), rules)
+    }
+
+    /// What people have published.
+    pub fn profiles(&self) -> Profiles {
+        let (threads, path, key) = self.file("profiles.db");
+        Profiles::new(threads, &path, key)
+    }
+
+    /// Who has been here.
+    pub fn directory(&self) -> Directory {
+        let (threads, path, key) = self.file("directory.db");
+        Directory::new(threads, &path, key)
     }
 
     pub async fn commands(&self, text: &str) -> Applied {
