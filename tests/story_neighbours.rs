@@ -196,15 +196,14 @@ async fn a_flood_from_whatsapp_reaches_its_owner_alone() -> anyhow::Result<()> {
     calm?;
     assert_eq!(sent?.len(), 400);
     let texts = until("the whole flood", async || {
-        let texts: Vec<String> =
-            ana.transcript().await?.into_iter().map(|m| m.text).filter(|t| t.contains("flood-")).collect();
+        // On a slow machine some come together.
+        let all: Vec<String> = ana.transcript().await?.into_iter().map(|m| m.text).collect();
+        let lines = all.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("flood-"));
+        let texts: Vec<String> = lines.map(str::to_owned).collect();
         Ok((texts.len() >= 400).then_some(texts))
     })
     .await?;
-    assert_eq!(texts.len(), 400, "each once");
-    for (n, text) in (1..).zip(&texts) {
-        ensure!(text.ends_with(&format!("\nflood-{n}")), "in order: {n} is {text:?}");
-    }
+    assert_eq!(texts, (1..=400).map(|n| format!("flood-{n}")).collect::<Vec<_>>(), "each once, in order");
     assert!(said(&budi).await?.values().all(|m| !m.text.contains("flood-")));
     stage.close().await
 }

@@ -170,7 +170,7 @@ impl Desk {
 
     /// Everything that is to be said or shown stands in the chat.
     pub async fn settles(&self) {
-        while let Some(say) = self.vault.tx(says::take).await.unwrap() {
+        while let Some(say) = self.vault.tx(|tx| says::take(tx, Timestamp(0))).await.unwrap() {
             let message = self.next_message();
             self.chat.lock().unwrap().insert(message.0, say.out.clone());
             self.vault.tx(move |tx| says::record(tx, &say, Said::Sent(message))).await.unwrap();
