@@ -269,6 +269,13 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         "resend",
         "register",
         "profile",
+        "people",
+        "people roti",
+        "more",
+        "person 1",
+        "takedown 1 yes",
+        "members",
+        "member 1001",
     ];
     let texts = prop_oneof![
         Just("+62 812 3456 7890".to_owned()),

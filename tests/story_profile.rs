@@ -380,8 +380,10 @@ async fn what_could_not_be_withdrawn_is_withdrawn_when_the_file_works_again() ->
     rest.step(ANA, |tx| profile::unpublish(tx).map(drop)).await?;
     rest.close().await?;
     let running = daemon(folder.path()).await?;
-    // Nothing else of theirs suffers.
+    // Nothing else of theirs suffers, and whoever looks for people is told.
     let mut ana = running.person(ANA, "Ana");
+    ana.send("/people").await?;
+    ana.wait_text("That did not work: something is wrong on our side.", PATIENCE).await?;
     ana.send("/status").await?;
     ana.wait_text("Numbers: 0 of 3", PATIENCE).await?;
     running.close().await?;
