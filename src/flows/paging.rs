@@ -40,6 +40,11 @@ impl<'a, T> Pages<'a, T> {
         (before + after > 0).then_some((before + 1, before + 1 + after))
     }
 
+    /// How many items come before it.
+    pub fn before(&self) -> usize {
+        self.start
+    }
+
     /// The row of buttons that turn the page, where there is another one.
     pub fn buttons(&self, turn: impl Fn((i64, u32)) -> Action) -> Option<Vec<Button>> {
         let previous = self.previous.map(|anchor| button(t!("button-previous"), turn(anchor)));

@@ -113,6 +113,8 @@ impl Flow for Profiling {
             (Step::Email, Given::Choice(NONE)) => Ok(Details { email: None, ..old }),
             (Step::Email, given) => details::email(given).map(|email| Details { email: Some(email), ..old }),
             (Step::About, Given::Choice(NONE)) => Ok(Details { about: None, ..old }),
+            // Whatever is typed here could be meant, so what stands on the button cannot be typed instead.
+            (Step::About, Given::Text(text)) if is_nothing(text) => Ok(Details { about: None, ..old }),
             (Step::About, given) => details::about(given).map(|about| Details { about: Some(about), ..old }),
             (Step::City, given) => match details::city(given, &answers.places) {
                 Located::There((_, zone)) => Ok(Details { zone: zone_named(&zone), ..old }),
@@ -133,6 +135,11 @@ impl Flow for Profiling {
             _ => Changes::default(),
         }
     }
+}
+
+/// Whether nothing is to be said.
+fn is_nothing(text: &str) -> bool {
+    ["-", "–", "—"].contains(&text.trim())
 }
 
 /// The profile with what was just changed, which the vault has once this step is committed.

@@ -63,7 +63,7 @@ pub fn told(order: &Order, all: Vec<Member>, role: Role) -> Changes {
     match order {
         Order::Members { blocked, from, at } => list(all, *blocked, *from, *at),
         Order::Member { user, at } => {
-            let (text, keyboard) = one(*user, all.iter().find(|member| member.user == *user), role);
+            let (text, keyboard) = one(*user, &all, role);
             Changes::default().show_at(*at, text, keyboard)
         }
         _ => Changes::default(),
@@ -77,17 +77,23 @@ fn list(all: Vec<Member>, blocked: bool, from: Option<(TelegramId, u32)>, at: Op
     }
     let number = |user: TelegramId| i64::try_from(user.0).unwrap_or(i64::MAX);
     let pages = Pages::of(&all, PAGE, from.map(|(user, before)| (number(user), before)), |member| number(member.user));
-    let lines = Phrase::lines(pages.shown.iter().zip(1..).map(|(member, n)| line(member, n)));
+    let numbered = || pages.shown.iter().zip(pages.before() + 1..);
+    let lines = Phrase::lines(numbered().map(|(member, n)| line(member, n)));
     let text = match blocked {
         false => t!("members", total = all.len(), members = lines),
         true => t!("members-blocked", total = all.len(), members = lines),
     };
     let text = match pages.place() {
-        Some((page, of)) => t!("members-page", list = text, page = page, of = of),
+        Some((page, of)) => t!(
+            "members-page",
+            list = text,
+            page = page,
+            of = of,
+            command = if blocked { "/blocked 2" } else { "/members 2" }
+        ),
         None => text,
     };
-    let each = pages.shown.iter().zip(1..);
-    let each: Vec<Button> = each
+    let each: Vec<Button> = numbered()
         .map(|(member, n)| button(Phrase::verbatim(n.to_string()), Action::Members(Roll::Person(member.user))))
         .collect();
     let mut keyboard: Vec<Vec<Button>> = each.chunks(5).map(<[Button]>::to_vec).collect();
@@ -110,41 +116,44 @@ fn line(member: &Member, n: usize) -> Phrase {
     t!("member-line", n = n.to_string(), id = member.user.to_string(), how = how(member))
 }
 
-/// As what they use the bot, and since when.
+/// As what they use the bot, or that they may not; and how they came.
 fn how(member: &Member) -> Phrase {
-    let standing = t!(
-        "member-standing",
-        standing = Choice(match member.standing {
-            Standing::Admitted(Role::Owner) => "owner",
-            Standing::Admitted(Role::Admin) => "admin",
-            Standing::Admitted(Role::Member) => "member",
-            Standing::Blocked => "blocked",
-            Standing::Stranger => "stranger",
-        })
-    );
-    let joined = member.joined.map(|(invite, at)| t!("member-joined", invite = invite.to_string(), at = at));
-    let blocked = member.blocked_at.map(|at| t!("member-blocked-at", at = at));
-    let parts = [Some(standing), joined, blocked];
-    let mut parts = parts.into_iter().flatten();
-    let first = parts.next().unwrap_or_else(|| Phrase::verbatim(""));
-    parts.fold(first, |text, part| text.and(Phrase::verbatim(", ")).and(part))
+    let standing = Choice(match member.standing {
+        Standing::Admitted(Role::Owner) => "owner",
+        Standing::Admitted(Role::Admin) => "admin",
+        Standing::Admitted(Role::Member) => "member",
+        Standing::Blocked | Standing::Stranger => "stranger",
+    });
+    let how = match member.blocked_at {
+        Some(at) => t!("member-blocked", at = at),
+        None => t!("member-standing", standing = standing),
+    };
+    match member.joined {
+        Some((invite, at)) => t!("member-joined", how = how, invite = invite.to_string(), at = at),
+        None => how,
+    }
 }
 
-fn one(user: TelegramId, member: Option<&Member>, role: Role) -> (Phrase, Vec<Vec<Button>>) {
-    let back =
-        vec![button(t!("button-members-list"), Action::Members(Roll::Page { blocked: false, first: user, before: 0 }))];
-    let Some(member) = member else { return (t!("member-unknown", id = user.to_string()), vec![back]) };
-    let mut keyboard = Vec::new();
-    let may = match member.standing {
+/// One of them, with what can be done about them.
+fn one(user: TelegramId, all: &[Member], role: Role) -> (Phrase, Vec<Vec<Button>>) {
+    let place = all.iter().position(|member| member.user == user);
+    // Back to the page that they stand on.
+    let begin = place.unwrap_or_default() / PAGE * PAGE;
+    let first = all.get(begin).map_or(user, |member| member.user);
+    let page = Roll::Page { blocked: false, first, before: u32::try_from(begin).unwrap_or(u32::MAX) };
+    let back = vec![button(t!("button-members-list"), Action::Members(page))];
+    let Some(member) = place.and_then(|place| all.get(place)) else {
+        return (t!("member-unknown", id = user.to_string()), vec![back]);
+    };
+    let may_block = match member.standing {
         Standing::Admitted(Role::Owner) => false,
         Standing::Admitted(Role::Admin) => role == Role::Owner,
         _ => true,
     };
-    if member.blocked_at.is_some() {
-        keyboard.push(vec![button(t!("button-unblock"), Action::Members(Roll::AskUnblock(user)))]);
-    } else if may {
-        keyboard.push(vec![button(t!("button-block"), Action::Members(Roll::AskBlock(user)))]);
-    }
-    keyboard.push(back);
-    (t!("member", id = user.to_string(), how = how(member)), keyboard)
+    let act = match member.blocked_at {
+        Some(_) => Some((t!("button-unblock"), Roll::AskUnblock(user))),
+        None => may_block.then(|| (t!("button-block"), Roll::AskBlock(user))),
+    };
+    let act = act.map(|(label, what)| vec![button(label, Action::Members(what))]);
+    (t!("member", id = user.to_string(), how = how(member)), act.into_iter().chain([back]).collect())
 }

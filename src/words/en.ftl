@@ -105,7 +105,7 @@ help =
     /link link a number: <code>/link qr</code>, or <code>/link +62 812 3456 7890</code> for a code
     /numbers your numbers · /status what goes on
     /reconnect · /logout for a number: <code>/logout 2</code>
-    /register tell me who you are · /language
+    /register tell me who you are · /profile what others find · /people find others · /language
     /back one question back · /cancel stop
     /erase delete everything of yours
 refused = Hello! This bot is private: its operator decides who may use it, and you are not on the list yet. Nothing about you has been stored.
@@ -369,7 +369,7 @@ refused-blocked = You cannot use this bot: nothing that you send here is read. W
 
 admin-home =
     <b>For admins</b>
-    Who may use this bot. /block and /unblock take a Telegram id: <code>/block 123456</code>
+    Who uses this bot, and who may. /block and /unblock take a Telegram id: <code>/block 123456</code>
 help-admin =
     <b>As an admin</b>
     /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /members shows who uses the bot · /admins shows who else may do this · /takedown takes a published profile down.
@@ -467,7 +467,7 @@ profile-phone = What is your telephone number? For example: <code>0812 3456 7890
 profile-email = What is your address for mail? For example: <code>ana@example.com</code>
 profile-city = Which city do you live in? I tell you times as your clock shows them; others do not see it.
 profile-which-city = Which one do you mean? If it is none of these, send me another city nearby.
-profile-about = What do you want to say of yourself, or of your business? At most 500 characters. Others see it only when you publish.
+profile-about = What do you want to say of yourself, or of your business? At most 500 characters; <code>-</code> for nothing. Others see it only when you publish.
 profile-publish =
     <b>Publish your profile?</b>
     Everybody who uses this bot will see this and nothing else:
@@ -547,18 +547,17 @@ members-blocked = <b>Blocked: { $total }</b>
     { $members }
 members-page =
     { $list }
-    Page { $page } of { $of }: <code>/members 2</code> shows the second.
+    Page { $page } of { $of }. Another one: <code>{ $command }</code>
 blocked-none = Nobody is blocked.
 member-line = { $n }. <code>{ $id }</code> — { $how }
 member-standing = { $standing ->
     [owner] owner
     [admin] admin
     [member] member
-    [blocked] 🚫 blocked
    *[stranger] not let in any more
 }
-member-joined = since { $at } by invitation #{ $invite }
-member-blocked-at = blocked since { $at }
+member-joined = { $how }, came { $at } by invitation #{ $invite }
+member-blocked = 🚫 blocked since { $at }
 member =
     <b>Telegram id</b> <code>{ $id }</code>
     { $how }
@@ -566,7 +565,7 @@ member-unknown = Nobody with the Telegram id <code>{ $id }</code> has ever been 
 member-usage = Whom? Add the Telegram id: <code>/member 123456789</code>
 block-ask = Block <code>{ $id }</code>? Their numbers go offline, and nothing they send is read. Their data stays.
 unblock-ask = Let <code>{ $id }</code> in again? What is theirs goes on where it stopped.
-button-members = 👥 Everybody
+button-members = 📇 Everybody
 button-blocked = 🚫 Blocked only
 button-members-list = ◀ List
 button-block = 🚫 Block

@@ -90,7 +90,7 @@ help =
     /link menautkan nomor: <code>/link qr</code>, atau <code>/link +62 812 3456 7890</code> untuk kode
     /numbers nomor Anda · /status keadaan saat ini
     /reconnect · /logout untuk sebuah nomor: <code>/logout 2</code>
-    /register mendaftarkan diri · /language ganti bahasa
+    /register mendaftarkan diri · /profile profil Anda · /people cari orang · /language ganti bahasa
     /back kembali satu pertanyaan · /cancel berhenti
     /erase menghapus semua data Anda
 refused = Halo! Bot ini tidak terbuka untuk umum: pengelolanya yang menentukan siapa yang boleh memakainya, dan Anda belum terdaftar. Tidak ada data Anda yang disimpan.
@@ -349,7 +349,7 @@ refused-blocked = Anda tidak bisa memakai bot ini: kiriman Anda di sini tidak di
 
 admin-home =
     <b>Untuk admin</b>
-    Siapa yang boleh memakai bot ini. /block dan /unblock disertai ID Telegram: <code>/block 123456</code>
+    Siapa yang memakai bot ini, dan siapa yang boleh. /block dan /unblock disertai ID Telegram: <code>/block 123456</code>
 help-admin =
     <b>Sebagai admin</b>
     /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /members menampilkan pemakai bot · /admins menampilkan siapa saja yang boleh begini · /takedown menurunkan profil yang terbit.
@@ -441,7 +441,7 @@ profile-phone = Berapa nomor telepon Anda? Contoh: <code>0812 3456 7890</code>
 profile-email = Apa alamat email Anda? Contoh: <code>ana@example.com</code>
 profile-city = Anda tinggal di kota mana? Jam yang saya sebutkan mengikuti jam di sana; orang lain tidak melihatnya.
 profile-which-city = Yang mana maksud Anda? Kalau tidak ada di sini, kirim nama kota lain yang dekat.
-profile-about = Mau cerita apa tentang diri atau usaha Anda? Paling banyak 500 karakter. Orang lain baru melihatnya setelah Anda terbitkan.
+profile-about = Mau cerita apa tentang diri atau usaha Anda? Paling banyak 500 karakter; <code>-</code> kalau mau dikosongkan. Orang lain baru melihatnya setelah Anda terbitkan.
 profile-publish =
     <b>Terbitkan profil Anda?</b>
     Semua pemakai bot ini akan melihat ini, dan hanya ini:
@@ -512,18 +512,17 @@ members-blocked = <b>Diblokir: { $total }</b>
     { $members }
 members-page =
     { $list }
-    Halaman { $page } dari { $of }; halaman kedua: <code>/members 2</code>
+    Halaman { $page } dari { $of }. Halaman lain: <code>{ $command }</code>
 blocked-none = Tidak ada yang diblokir.
 member-line = { $n }. <code>{ $id }</code> — { $how }
 member-standing = { $standing ->
     [owner] pemilik
     [admin] admin
     [member] anggota
-    [blocked] 🚫 diblokir
    *[stranger] tidak punya akses lagi
 }
-member-joined = sejak { $at } lewat undangan #{ $invite }
-member-blocked-at = diblokir sejak { $at }
+member-joined = { $how }, masuk { $at } lewat undangan #{ $invite }
+member-blocked = 🚫 diblokir sejak { $at }
 member =
     <b>ID Telegram</b> <code>{ $id }</code>
     { $how }
@@ -531,7 +530,7 @@ member-unknown = Belum pernah ada yang datang dengan ID Telegram <code>{ $id }</
 member-usage = Siapa? Sertakan ID Telegramnya: <code>/member 123456789</code>
 block-ask = Blokir <code>{ $id }</code>? Nomor-nomornya diputus dan kirimannya tidak dibaca. Datanya tetap ada.
 unblock-ask = Buka lagi akses <code>{ $id }</code>? Semua miliknya berjalan lagi dari tempat terakhir.
-button-members = 👥 Semua orang
+button-members = 📇 Semua orang
 button-blocked = 🚫 Yang diblokir
 button-members-list = ◀ Daftar
 button-block = 🚫 Blokir

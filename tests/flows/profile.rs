@@ -61,6 +61,11 @@ async fn each_part_is_changed_in_one_message_and_kept_at_once() {
     desk.presses("Without an address").await;
     desk.presses("About me").await;
     desk.presses("Say nothing").await;
+    has(&desk.sees().await, "About you: —");
+    desk.presses("About me").await;
+    desk.says("Toko").await;
+    desk.presses("About me").await;
+    desk.says(" - ").await;
     desk.presses("Name").await;
     desk.presses("Back").await;
     let shown = desk.sees().await;

@@ -94,7 +94,7 @@ impl Desk {
     /// What they have ordered is carried out and told, as their worker would.
     async fn orders(&self, now: Timestamp) -> Applied {
         let mut all = Applied::default();
-        let (members, profiles, directory) = (self.members(), self.profiles(), self.directory());
+        let (members, profiles, directory) = (self.members().await, self.profiles(), self.directory());
         let stores = Stores { members: &members, profiles: &profiles, directory: &directory };
         for waiting in self.vault.db().read(orders::waiting).await.unwrap() {
             let code = InviteCode::from_random(waiting.seed);
@@ -115,12 +115,14 @@ impl Desk {
     }
 
     /// Who may use the bot: they, as what they are.
-    fn members(&self) -> Members {
+    async fn members(&self) -> Members {
         let (threads, path, key) = self.file("members.db");
         let owner = (self.role == Role::Owner).then_some(ANA);
         let admins = if self.role == Role::Admin { HashSet::from([ANA]) } else { HashSet::new() };
-        let rules = AccessRules { mode: AccessMode::Invite, owner, admins, allow: HashSet::from([ANA]) };
-        Members::new(threads, &path, key, self.key.seal_key("members"), rules)
+        let rules = AccessRules { mode: AccessMode::Open, owner, admins, allow: HashSet::from([ANA]) };
+        let members = Members::new(threads, &path, key, self.key.seal_key("members"), rules);
+        members.load().await.unwrap();
+        members
     }
 
     /// What people have published.
