@@ -1,0 +1,1 @@
+//! What callers notice while servers come and go.
