@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use super::registration::SealedSession;
+use super::sealed::SealedSession;
 use super::*;
 use crate::domain::{AccountId, AccountState, Clock, TelegramId, Timestamp};
 use crate::store::seal::SealKey;

@@ -31,7 +31,9 @@ pub enum Fault {
     #[error("is no address of such a server: {0}")]
     Address(String),
     /// A demo build, and a server elsewhere.
-    #[error("names a server elsewhere: this is a demo build, which talks to this machine only (code demo-not-loopback)")]
+    #[error(
+        "names a server elsewhere: this is a demo build, which talks to this machine only (code demo-not-loopback)"
+    )]
     NotHere,
     /// The name leads nowhere, or nobody listens there.
     #[error("nobody answers there: {0}")]

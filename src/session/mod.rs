@@ -6,6 +6,7 @@
 //! vault, the vault wins. It must not hold in clear a secret or anything that somebody
 //! typed, and must not know who reads it.
 
+pub mod client;
 #[cfg(test)]
 mod contract;
 pub mod error;
@@ -19,21 +20,25 @@ pub mod postgres;
 pub mod redis;
 pub mod registration;
 mod row;
-#[cfg(feature = "demo")]
+mod sealed;
+#[cfg(any(test, feature = "demo"))]
 pub mod servers;
+pub mod split;
 pub mod store;
 pub mod user;
 pub mod wire;
 
+pub use client::{ClientSession, Clients};
 pub use error::{Result, SessionError};
 pub use fault::{Fault, Server, ServerFault};
 pub use file::{FileStore, Loaded};
-pub use hybrid::{HybridConfig, HybridError, HybridStore};
+pub use hybrid::{HybridConfig, HybridStore};
 pub use key::{Digest, SessionKey, SessionKind};
 pub use memory::MemoryStore;
 pub use payload::{MAX_PAYLOAD, Payload};
 pub use postgres::{PostgresConfig, PostgresStore};
 pub use redis::{RedisConfig, RedisStore};
 pub use registration::Registrations;
+pub use split::SplitStore;
 pub use store::{Expected, Page, Query, Record, SessionStore, Stats, Version};
 pub use user::{NumberState, ShownMessage, UserRecord, UserSession, UserSessions, Word};

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::{Result, SessionError};
 use super::key::SessionKey;
-use super::registration::SealedSession;
+use super::sealed::SealedSession;
 use super::user::UserSession;
 
 /// The largest payload, in bytes. A person with 50 numbers needs about 3 KiB.

@@ -35,8 +35,7 @@ impl Place {
         match self {
             Self::Unix(_) => true,
             Self::Tcp(host, _) => {
-                host == "localhost"
-                    || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+                host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
             }
         }
     }

@@ -9,7 +9,7 @@ use serde_json::error::Category;
 use super::damage::Damage;
 use crate::domain::Timestamp;
 use crate::session::error::{Result, SessionError};
-use crate::session::registration::{SEALED_SESSION_VERSION, SealedSession};
+use crate::session::sealed::{SEALED_SESSION_VERSION, SealedSession};
 use crate::session::store::{Record, Version};
 use crate::session::user::{USER_SESSION_VERSION, UserRecord, UserSession, utc};
 use crate::session::{Payload, SessionKey};

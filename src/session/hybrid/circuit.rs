@@ -70,7 +70,11 @@ impl Circuit {
     /// Notes why it cannot be closed; the operator is told once.
     pub fn note(&self, fault: &Fault) {
         if self.state().trouble.replace(fault.code()) != Some(fault.code()) {
-            warn!(event = "session-redis", error.code = fault.code(), "Redis cannot be used; PostgreSQL serves: {fault}");
+            warn!(
+                event = "session-redis",
+                error.code = fault.code(),
+                "Redis cannot be used; PostgreSQL serves: {fault}"
+            );
         }
     }
 

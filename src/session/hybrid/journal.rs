@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -92,15 +92,17 @@ impl Journal {
     ///
     /// # Errors
     /// [`SessionError::Disk`].
-    pub fn open(path: &Path) -> Result<Self> {
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-        let mut disk = Disk { file: opened.map_err(SessionError::Disk)?, head: 0, length: 0 };
-        let (node, rows) = disk.read().map_err(SessionError::Disk)?;
-        // The file's own entry in its folder has to survive too.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(SessionError::Disk)?;
+    pub async fn open(path: PathBuf) -> Result<Self> {
         let (orders, given) = mpsc::sync_channel::<Order>(QUEUE);
+        let (opened, told) = oneshot::channel();
         let work = move || {
+            let mut disk = match Disk::open(&path) {
+                Ok((disk, found)) => {
+                    drop(opened.send(Ok(found)));
+                    disk
+                }
+                Err(e) => return drop(opened.send(Err(e))),
+            };
             while let Ok(order) = given.recv() {
                 let done = match order.job {
                     Job::Append(line) => disk.append(&line),
@@ -112,6 +114,7 @@ impl Journal {
         };
         let thread = thread::Builder::new().name("sekat-journal".to_owned());
         drop(thread.spawn(work).map_err(SessionError::Disk)?);
+        let (node, rows) = told.await.map_err(|_| SessionError::Closed)?.map_err(SessionError::Disk)?;
         Ok(Journal { node, rows: Mutex::new(rows), orders })
     }
 
@@ -172,8 +175,21 @@ struct Disk {
     length: u64,
 }
 
+/// What a journal holds: the node's name, and what was promised last for each key.
+type Found = (String, HashMap<SessionKey, Row>);
+
 impl Disk {
-    fn read(&mut self) -> io::Result<(String, HashMap<SessionKey, Row>)> {
+    fn open(path: &Path) -> io::Result<(Self, Found)> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let mut disk = Disk { file, head: 0, length: 0 };
+        let found = disk.read()?;
+        // The file's own entry in its folder has to survive too.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()?;
+        Ok((disk, found))
+    }
+
+    fn read(&mut self) -> io::Result<Found> {
         let mut bytes = Vec::new();
         self.file.read_to_end(&mut bytes)?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
@@ -241,7 +257,7 @@ mod tests {
     async fn what_was_promised_is_there_after_a_restart_and_what_was_torn_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        let journal = Journal::open(&path).unwrap();
+        let journal = Journal::open(path.clone()).await.unwrap();
         let node = journal.node.clone();
         for (n, mark) in [(1, 1), (2, 2), (1, 3)] {
             journal.promise(row(n, mark)).await.unwrap();
@@ -252,30 +268,30 @@ mod tests {
         let whole = fs::read(&path).unwrap();
         for cut in 0..40 {
             fs::write(&path, &whole[..whole.len() - cut]).unwrap();
-            let journal = Journal::open(&path).unwrap();
+            let journal = Journal::open(path.clone()).await.unwrap();
             assert_eq!(journal.node, node);
             assert_eq!(journal.get(&registration_key(1)), Some(row(1, 3)));
             assert_eq!(journal.get(&registration_key(3)), (cut == 0).then(|| removed.clone()));
             // The next promise is not lost in what was torn.
             journal.promise(row(4, 4)).await.unwrap();
             drop(journal);
-            assert_eq!(Journal::open(&path).unwrap().get(&registration_key(4)), Some(row(4, 4)));
+            assert_eq!(Journal::open(path.clone()).await.unwrap().get(&registration_key(4)), Some(row(4, 4)));
         }
-        let journal = Journal::open(&path).unwrap();
+        let journal = Journal::open(path.clone()).await.unwrap();
         journal.empty().await.unwrap();
         assert_eq!(journal.len(), 0);
         drop(journal);
-        let journal = Journal::open(&path).unwrap();
+        let journal = Journal::open(path.clone()).await.unwrap();
         assert_eq!((journal.len(), &journal.node), (0, &node));
         assert_eq!(fs::metadata(&path).unwrap().len(), serde_json::to_vec(&Head { node }).unwrap().len() as u64 + 1);
     }
 
-    #[test]
-    fn a_file_that_is_no_journal_is_left_alone() {
+    #[tokio::test]
+    async fn a_file_that_is_no_journal_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
         fs::write(&path, "my notes\n").unwrap();
-        assert_eq!(Journal::open(&path).unwrap_err().code(), "session-disk");
+        assert_eq!(Journal::open(path.clone()).await.unwrap_err().code(), "session-disk");
         assert_eq!(fs::read(&path).unwrap(), b"my notes\n");
     }
 }

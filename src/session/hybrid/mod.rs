@@ -13,7 +13,7 @@ mod circuit;
 mod journal;
 mod keeper;
 
-#[cfg(all(test, feature = "demo"))]
+#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
@@ -30,12 +30,12 @@ use tracing::warn;
 use self::circuit::{Circuit, Warm};
 use self::journal::Journal;
 use super::error::{Result, SessionError};
-use super::fault::{Fault, Server, ServerFault};
+use super::fault::Fault;
 use super::key::SessionKey;
 use super::payload::Payload;
 use super::postgres::{Pool, PostgresConfig};
+use super::redis::RedisConfig;
 use super::redis::space::Asked;
-use super::redis::{Link, RedisConfig};
 use super::row::{Change, Outcome, Row, decide};
 use super::store::{Expected, Page, Query, Record, SessionStore, Stats, Version};
 use crate::domain::{Clock, Timestamp};
@@ -56,17 +56,6 @@ pub struct HybridConfig {
     pub fallback_deadline: Duration,
     /// How many processes use the same servers.
     pub nodes: u32,
-}
-
-/// Why the hybrid engine cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum HybridError {
-    /// A server cannot be used, and waiting does not help.
-    #[error(transparent)]
-    Server(#[from] ServerFault),
-    /// The journal cannot be used.
-    #[error("open the sessions' journal")]
-    Journal(#[source] SessionError),
 }
 
 /// Sessions in Redis and PostgreSQL. Dropped without being closed, what is under way still ends.
@@ -94,34 +83,21 @@ struct Inner {
 }
 
 impl HybridStore {
-    /// Starts. Servers that are only away do not stop it: they are used when they are back.
+    /// Starts. A server that cannot be used yet is used when it can; look before whether waiting for that helps.
     ///
     /// # Errors
-    /// [`HybridError`]: something that waiting does not mend.
-    pub async fn open(config: HybridConfig, clock: Clock) -> std::result::Result<Self, HybridError> {
-        let path = config.journal.clone();
-        let opened = tokio::task::spawn_blocking(move || Journal::open(&path)).await;
-        let journal = opened.map_err(|_| HybridError::Journal(SessionError::Closed))?.map_err(HybridError::Journal)?;
+    /// [`SessionError::Disk`]: the journal cannot be used.
+    pub async fn open(config: HybridConfig, clock: Clock) -> Result<Self> {
+        let journal = Journal::open(config.journal.clone()).await?;
         let pool = Pool::new(config.postgres.clone(), journal.node.clone());
-        let refused = |server| move |fault| HybridError::Server(ServerFault { server, fault });
-        let found = pool.connect().await;
-        let is_there = found.is_ok();
-        found.or_else(|fault| if fault.is_permanent() { Err(fault) } else { Ok(()) }).map_err(refused(Server::Postgres))?;
-        let found = Link::open(&config.redis).await.map(drop);
-        let circuit = Circuit::default();
-        if let Err(fault) = found {
-            if fault.is_permanent() {
-                return Err(refused(Server::Redis)(fault));
-            }
-            circuit.note(&fault);
-        }
+        let is_there = pool.connect().await.is_ok();
         let away = AtomicBool::new(!is_there || journal.len() > 0);
         let inner = Arc::new(Inner {
             config,
             clock,
             pool,
             journal,
-            circuit,
+            circuit: Circuit::default(),
             gate: RwLock::default(),
             away,
             promising: tokio::sync::Mutex::default(),
@@ -142,6 +118,11 @@ impl HybridStore {
     /// Whether writes are promised because PostgreSQL is away.
     pub fn promises(&self) -> bool {
         self.0.is_away()
+    }
+
+    /// The stable code of what keeps a server from being used, while it lasts.
+    pub fn trouble(&self) -> Option<&'static str> {
+        self.0.pool.trouble().or(self.0.circuit.trouble())
     }
 
     async fn change(&self, key: &SessionKey, change: Change) -> Result<Outcome> {
@@ -332,8 +313,7 @@ impl SessionStore for HybridStore {
 
     async fn stats(&self) -> Result<Stats> {
         let (live, expired) = self.0.whole()?.count(self.0.clock.now()).await?;
-        let trouble = self.0.pool.trouble().or(self.0.circuit.trouble());
-        Ok(Stats { live, expired, unwritten: self.0.journal.len() as u64, trouble })
+        Ok(Stats { live, expired, unwritten: self.0.journal.len() as u64, trouble: self.trouble() })
     }
 
     async fn cleanup(&self) -> Result<u64> {

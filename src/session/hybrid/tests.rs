@@ -1,6 +1,8 @@
 //! The engine on real servers.
 
 mod faults;
+mod history;
+mod storm;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +14,9 @@ use crate::session::contract::{self, Bed, Hands, SEALED};
 use crate::session::servers::{PostgresOptions, PostgresServer, RedisOptions, RedisServer};
 use crate::session::{postgres, redis};
 
-struct Servers {
-    redis: RedisServer,
-    postgres: PostgresServer,
+pub(super) struct Servers {
+    pub redis: RedisServer,
+    pub postgres: PostgresServer,
 }
 
 impl Servers {
@@ -35,11 +37,21 @@ impl Servers {
 
     async fn bed(&self) -> Bed {
         let (hands, dir) = (Hands::new(), tempfile::tempdir().unwrap());
-        let store = HybridStore::open(self.config(&dir), hands.clock()).await.unwrap();
-        until(|| store.reads_redis()).await;
+        let config = self.config(&dir);
+        postgres::PostgresStore::check(&config.postgres).await.unwrap();
         self.postgres.sql("TRUNCATE sekat_sessions").unwrap();
         self.redis.command(&["FLUSHALL"]).unwrap();
+        let store = HybridStore::open(config, hands.clock()).await.unwrap();
+        until(|| store.reads_redis()).await;
         Bed { store: Arc::new(store), hands, _holds: Some(dir) }
+    }
+}
+
+impl Warm {
+    /// How many live sessions lie in Redis, and how many that have ended.
+    async fn counted(&self) -> (u64, u64) {
+        let (live, ended) = self.space.judge(&self.link, Timestamp::now(), false).await.unwrap();
+        (live.iter().map(|(_, count)| count).sum(), ended)
     }
 }
 

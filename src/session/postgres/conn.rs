@@ -43,9 +43,9 @@ impl PostgresConfig {
     /// [`Fault::Address`].
     pub fn parse(text: &str, trust: Trust, connect_timeout: Duration, here_only: bool) -> Result<Self, Fault> {
         // The library's message may repeat what it read.
-        let login: Config = text.parse().map_err(|_| {
-            Fault::Address("it should read postgres://USER:PASSWORD@HOST:PORT/DATABASE".to_owned())
-        })?;
+        let login: Config = text
+            .parse()
+            .map_err(|_| Fault::Address("it should read postgres://USER:PASSWORD@HOST:PORT/DATABASE".to_owned()))?;
         let port = |n: usize| login.get_ports().get(n).or(login.get_ports().first()).copied().unwrap_or(5432);
         let places: Vec<Place> = login
             .get_hosts()
@@ -113,7 +113,8 @@ impl Conn {
         Box::pin(async move {
             let mut last = Fault::Address("it names no host".to_owned());
             for place in &config.places {
-                match tokio::time::timeout(config.connect_timeout, Self::connect(config, place, name)).await {
+                let connecting = Box::pin(Self::connect(config, place, name));
+                match tokio::time::timeout(config.connect_timeout, connecting).await {
                     Ok(Ok(conn)) => return Ok(conn),
                     Ok(Err(fault)) => last = fault,
                     Err(_) => last = Fault::TimedOut,
@@ -154,7 +155,7 @@ impl Conn {
                    SET statement_timeout = '5s'; SET lock_timeout = '5s'";
         client.batch_execute(set).await.map_err(|e| fault(&e))?;
         schema::prepare(&client).await?;
-        let statements = Statements::prepare(&client).await.map_err(|e| fault(&e))?;
+        let statements = Box::pin(Statements::prepare(&client)).await.map_err(|e| fault(&e))?;
         let pid = client.query_one("SELECT pg_backend_pid()", &[]).await.map_err(|e| fault(&e))?.get(0);
         Ok(Conn { client, statements, pid, _task: task })
     }

@@ -7,7 +7,7 @@ mod pool;
 mod rows;
 mod schema;
 
-#[cfg(all(test, feature = "demo"))]
+#[cfg(test)]
 pub(super) mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +27,7 @@ use super::store::{Expected, Page, Query, Record, SessionStore, Stats, Version};
 use crate::domain::Clock;
 
 /// How long one statement may take.
-pub(super) const DEADLINE: Duration = Duration::from_secs(1);
+pub(super) const DEADLINE: Duration = Duration::from_secs(2);
 
 /// Sessions in PostgreSQL.
 #[derive(Debug)]

@@ -90,6 +90,12 @@ impl Pool {
         Some((Arc::clone(conn), slot.round))
     }
 
+    /// Whether there are connections that nothing is known against.
+    #[cfg(test)]
+    pub fn is_connected(&self) -> bool {
+        self.pick().is_some()
+    }
+
     /// Connects, if that is not done and may be tried.
     ///
     /// # Errors

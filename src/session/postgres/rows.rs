@@ -51,7 +51,8 @@ const BACK: &str = "RETURNING s.key, s.payload, s.version, s.stamp, s.expires_at
 
 /// Prepares a statement, with the parts above in the places of their names.
 async fn prepare(client: &Client, text: &str) -> std::result::Result<Statement, Error> {
-    let parts = [("PUT", PUT), ("TOUCH", TOUCH), ("CLOCK", CLOCK), ("COLUMNS", COLUMNS), ("LIVE", LIVE), ("BACK", BACK)];
+    let parts =
+        [("PUT", PUT), ("TOUCH", TOUCH), ("CLOCK", CLOCK), ("COLUMNS", COLUMNS), ("LIVE", LIVE), ("BACK", BACK)];
     let text = parts.iter().fold(text.to_owned(), |text, (name, part)| text.replace(name, part));
     client.prepare(&text).await
 }
@@ -107,7 +108,8 @@ pub(super) fn read(row: &SqlRow) -> Result<Row> {
     if let Some(payload) = &payload {
         payload.fits(&key)?;
     }
-    let number = |at: usize| row.try_get::<_, i64>(at).ok().and_then(|n| u64::try_from(n).ok()).ok_or(SessionError::Shape);
+    let number =
+        |at: usize| row.try_get::<_, i64>(at).ok().and_then(|n| u64::try_from(n).ok()).ok_or(SessionError::Shape);
     let expires_at = Timestamp(row.try_get(4).map_err(shape)?);
     Ok(Row { key, payload, version: Version(number(2)?), stamp: number(3)?, expires_at })
 }

@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, ErrorKind, FromRedisValue, RedisConnectionInfo, RedisError, ServerErrorKind};
+use redis::{
+    AsyncConnectionConfig, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo as _, RedisConnectionInfo,
+    RedisError, ServerErrorKind,
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::session::fault::Fault;
@@ -39,6 +42,43 @@ impl std::fmt::Debug for RedisConfig {
 }
 
 impl RedisConfig {
+    /// From an address: `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `rediss://…` with TLS, or `redis+unix:///PATH`.
+    /// `here_only`: it must be on this machine.
+    ///
+    /// # Errors
+    /// [`Fault::Address`].
+    pub fn parse(text: &str, trust: Trust, connect_timeout: Duration, here_only: bool) -> Result<Self, Fault> {
+        let wrong = || Fault::Address("it should read redis://USER:PASSWORD@HOST:PORT/DATABASE".to_owned());
+        // TLS is not the library's here, so it knows the scheme in clear only.
+        let (plain, trust) = match text.strip_prefix("rediss://") {
+            Some(rest) => (format!("redis://{rest}"), Some(trust)),
+            None => (text.to_owned(), None),
+        };
+        // The library's message may repeat what it read.
+        let info = plain.as_str().into_connection_info().map_err(|_| wrong())?;
+        let place = match info.addr() {
+            ConnectionAddr::Tcp(host, port) => Place::Tcp(host.clone(), *port),
+            ConnectionAddr::Unix(path) => Place::Unix(path.clone()),
+            _ => return Err(wrong()),
+        };
+        let login = info.redis_settings();
+        let (username, password) = (login.username().map(str::to_owned), login.password().map(str::to_owned));
+        Ok(RedisConfig { place, trust, username, password, database: login.db(), connect_timeout, here_only })
+    }
+
+    /// From its parts, without TLS. `login`: user and password.
+    pub fn at(
+        host: &str,
+        port: u16,
+        login: (Option<String>, Option<String>),
+        database: u32,
+        connect_timeout: Duration,
+        here_only: bool,
+    ) -> Self {
+        let (place, (username, password)) = (Place::Tcp(host.to_owned(), port), login);
+        RedisConfig { place, trust: None, username, password, database: database.into(), connect_timeout, here_only }
+    }
+
     /// Whether passwords and sessions would travel over a network in clear.
     pub fn is_open(&self) -> bool {
         self.trust.is_none() && !self.place.is_here()
@@ -60,8 +100,10 @@ impl From<RedisError> for CommandError {
 
 /// What an error of the library's means. Never its text where that could repeat what was sent.
 fn fault(error: &RedisError) -> Fault {
-    let code = error.code().unwrap_or_default();
-    match (error.kind(), code) {
+    // Of many commands, the first that was refused tells.
+    let refused = error.clone().into_server_errors();
+    let first = refused.as_deref().and_then(|refused| refused.first()).map(|(_, refused)| refused.code());
+    match (error.kind(), first.or(error.code()).unwrap_or_default()) {
         (ErrorKind::Io, _) => Fault::Unreachable("the connection was lost".to_owned()),
         (ErrorKind::AuthenticationFailed, _) | (_, "WRONGPASS" | "NOAUTH") => Fault::Password,
         (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => Fault::ReadOnly("it is a replica".to_owned()),

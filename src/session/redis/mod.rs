@@ -9,7 +9,7 @@ mod scripts;
 pub(super) mod space;
 pub(super) mod value;
 
-#[cfg(all(test, feature = "demo"))]
+#[cfg(test)]
 pub(super) mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-pub use self::link::RedisConfig;
 pub(super) use self::link::Link;
+pub use self::link::RedisConfig;
 use self::space::{Asked, Space};
 use super::error::{Result, SessionError};
 use super::fault::Fault;
@@ -79,6 +79,32 @@ impl RedisStore {
     /// Why not.
     pub async fn check(config: &RedisConfig) -> std::result::Result<(), Fault> {
         Link::open(config).await.map(drop)
+    }
+
+    /// How many sessions lie in Redis now; `is_copy`: those that the hybrid engine reads.
+    ///
+    /// # Errors
+    /// Why it cannot be asked.
+    pub async fn count(
+        config: &RedisConfig,
+        is_copy: bool,
+        now: crate::domain::Timestamp,
+    ) -> std::result::Result<Stats, Fault> {
+        let link = Link::open(config).await?;
+        let counting = async {
+            let space = if is_copy {
+                let Some(epoch) = space::epoch(&link).await? else { return Ok(Stats::default()) };
+                Space::new(epoch.split_once(':').map_or(&*epoch, |(token, _)| token))
+            } else {
+                Space::new(SPACE)
+            };
+            let (live, expired) = space.judge(&link, now, false).await?;
+            Ok(Stats { live: live.into_iter().collect(), expired, ..Stats::default() })
+        };
+        match tokio::time::timeout(10 * DEADLINE, counting).await {
+            Ok(counted) => counted.map_err(|e: link::CommandError| e.fault),
+            Err(_) => Err(Fault::TimedOut),
+        }
     }
 
     fn slot(&self) -> std::sync::MutexGuard<'_, Slot> {

@@ -59,13 +59,21 @@ impl Space {
     }
 
     /// Changes a session, on what is there.
-    pub async fn change(&self, link: &Link, key: &SessionKey, change: &Change, now: Timestamp) -> Asked<Option<Outcome>> {
+    pub async fn change(
+        &self,
+        link: &Link,
+        key: &SessionKey,
+        change: &Change,
+        now: Timestamp,
+    ) -> Asked<Option<Outcome>> {
         let mut script = scripts::CHANGE.prepare_invoke();
         script.key(self.value(key)).key(self.index()).key(format!("{}last", self.prefix)).arg(key.to_string());
         let (op, text, ttl, mode, at) = match change {
             Change::Put { payload, ttl, expected: Expected::Any } => ("put", payload.as_str(), *ttl, "any", None),
             Change::Put { payload, ttl, expected: Expected::Absent } => ("put", payload.as_str(), *ttl, "absent", None),
-            Change::Put { payload, ttl, expected: Expected::At(at) } => ("put", payload.as_str(), *ttl, "at", Some(*at)),
+            Change::Put { payload, ttl, expected: Expected::At(at) } => {
+                ("put", payload.as_str(), *ttl, "at", Some(*at))
+            }
             Change::Remove { at: None } => ("remove", "", Duration::ZERO, "any", None),
             Change::Remove { at: Some(at) } => ("remove", "", Duration::ZERO, "at", Some(*at)),
             Change::Renew { ttl } => ("renew", "", *ttl, "any", None),
@@ -106,7 +114,13 @@ impl Space {
     }
 
     /// Some keys in the order of their text, after this one.
-    pub async fn keys(&self, link: &Link, prefix: &str, after: Option<&SessionKey>, limit: usize) -> Asked<Vec<SessionKey>> {
+    pub async fn keys(
+        &self,
+        link: &Link,
+        prefix: &str,
+        after: Option<&SessionKey>,
+        limit: usize,
+    ) -> Asked<Vec<SessionKey>> {
         let from = match after.map(ToString::to_string) {
             Some(after) if after.as_str() >= prefix => format!("({after}"),
             _ => format!("[{prefix}"),

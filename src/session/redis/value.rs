@@ -38,13 +38,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again_and_nothing_else() {
         let key = registration_key(7);
-        let row = Row {
-            key,
-            stamp: 12,
-            version: Version(11),
-            expires_at: Timestamp(-5),
-            payload: Some(registration(7, 3)),
-        };
+        let row =
+            Row { key, stamp: 12, version: Version(11), expires_at: Timestamp(-5), payload: Some(registration(7, 3)) };
         assert_eq!(decode(&key, &encode(&row)).unwrap(), row);
         let removed = Row { payload: None, ..row.clone() };
         assert_eq!(encode(&removed), "12:11:-5:");

@@ -83,8 +83,7 @@ impl RedisServer {
         let file = self.dir.path().join("redis.conf");
         fs::write(&file, text)?;
         let log = File::options().create(true).append(true).open(self.dir.path().join("log"))?;
-        let mut process =
-            Process::start("redis-server".as_ref(), &[file.display().to_string()], None, log)?;
+        let mut process = Process::start("redis-server".as_ref(), &[file.display().to_string()], None, log)?;
         wait_until(|| {
             if process.has_ended()? {
                 let log = fs::read_to_string(self.dir.path().join("log")).unwrap_or_default();
