@@ -7,6 +7,8 @@ mod postgres;
 mod process;
 mod proxy;
 mod redis;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
