@@ -2,12 +2,13 @@
 //!
 //! The only place that names them all. It holds no logic but the order of coming up and going down.
 
-use crate::config::Config;
+use crate::config::{Config, Engine};
 use crate::domain::{Clock, Language};
 use crate::flows::{Rules, commands};
 use crate::lifecycle::Lifecycle;
 use crate::limits::{Backoff, Budget, BudgetConfig};
-use crate::session::{FileStore, MemoryStore, SessionStore, UserSessions};
+use crate::session::{Clients, FileStore, HybridConfig, HybridStore, MemoryStore, PostgresStore, RedisStore};
+use crate::session::{Server, SessionStore, SplitStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
 use crate::store::{Claims, DbThreads, Directory, Members, Profiles, RawKey, Spool, Vaults};
 use crate::telegram::{Api, ApiConfig, ApiError, PollConfig, Poller, Reader, Sender, dispatcher, listener};
@@ -47,6 +48,7 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     let reader = Reader::default();
     let sessions = sessions(config).await?;
     let shared = shared(config, lifecycle, threads, &api, &reader, &sessions)?;
+    let sessions = sessions.all;
     let (spool, claims, directory) = (shared.spool.clone(), shared.claims.clone(), shared.directory.clone());
     let members = shared.members.clone();
     members.load().await.context("read who may use the bot")?;
@@ -121,7 +123,7 @@ fn shared(
     threads: &DbThreads,
     api: &Api,
     reader: &Reader,
-    sessions: &Arc<dyn SessionStore>,
+    sessions: &Sessions,
 ) -> anyhow::Result<Shared> {
     let data = &config.data.dir;
     let source = KeySource::from_env(config.keys.master_key_file.clone());
@@ -152,7 +154,8 @@ fn shared(
         }),
         members: members(config, threads, &store_key),
         settings: settings(config)?,
-        sessions: UserSessions::new(Arc::clone(sessions), config.session.ttl),
+        sessions: UserSessions::new(Arc::clone(&sessions.all), config.session.ttl),
+        clients: sessions.clients.clone(),
         sessions_dir: config.sessions.dir.clone(),
         stop: lifecycle.shutdown.graceful.clone(),
         tasks: lifecycle.shutdown.tracker.clone(),
@@ -160,14 +163,57 @@ fn shared(
     })
 }
 
-/// Where sessions are kept. What a start finds there is put right before anybody asks for it.
-async fn sessions(config: &Config) -> anyhow::Result<Arc<dyn SessionStore>> {
-    if !config.sessions.enabled {
-        return Ok(Arc::new(MemoryStore::new(Clock::system())));
+/// Where sessions are kept.
+struct Sessions {
+    all: Arc<dyn SessionStore>,
+    /// Those of linked numbers, where other processes can see them.
+    clients: Option<Clients>,
+}
+
+/// Opens what sessions are kept in. What a start finds in the files is put right before anybody asks for it.
+async fn sessions(config: &Config) -> anyhow::Result<Sessions> {
+    let here: Arc<dyn SessionStore> = if config.writes_session_files() {
+        let opened = FileStore::open(config.sessions.dir.clone(), Clock::system()).await;
+        Arc::new(opened.context("open the session files")?.0)
+    } else {
+        Arc::new(MemoryStore::new(Clock::system()))
+    };
+    let Some(shared) = servers(config).await? else { return Ok(Sessions { all: here, clients: None }) };
+    let clients = Some(Clients::new(Arc::clone(&shared), &config.session.node));
+    Ok(Sessions { all: Arc::new(SplitStore::new(here, shared)), clients })
+}
+
+/// The engine on servers, where one is set up. A server that is only away is used when it is back; what waiting does not mend
+/// ends the start.
+async fn servers(config: &Config) -> anyhow::Result<Option<Arc<dyn SessionStore>>> {
+    let engine = config.engine()?;
+    let redis = async {
+        let Some(redis) = engine.redis() else { return Ok(()) };
+        RedisStore::check(redis).await.map_err(|fault| config.blame(Server::Redis, fault))
+    };
+    let postgres = async {
+        let Some(postgres) = engine.postgres() else { return Ok(()) };
+        PostgresStore::check(postgres).await.map_err(|fault| config.blame(Server::Postgres, fault))
+    };
+    let (redis, postgres) = tokio::join!(redis, postgres);
+    for found in [redis, postgres].into_iter().filter_map(Result::err) {
+        if found.fault.is_permanent() {
+            return Err(found.into());
+        }
+        warn!(event = "session-server", error.code = found.fault.code(), "{found}; it is used when it is back");
     }
-    let opened = FileStore::open(config.sessions.dir.clone(), Clock::system()).await;
-    let (store, _) = opened.context("open the session files")?;
-    Ok(Arc::new(store))
+    Ok(match engine {
+        Engine::Memory | Engine::File => None,
+        Engine::Redis(redis) => Some(Arc::new(RedisStore::new(redis, Clock::system()))),
+        Engine::Postgres(postgres) => Some(Arc::new(PostgresStore::new(postgres, Clock::system()))),
+        Engine::Hybrid(redis, postgres) => {
+            let (journal, nodes) = (config.data.dir.join("sessions.journal"), config.session.nodes);
+            let fallback_deadline = config.session.fallback_deadline;
+            let hybrid = HybridConfig { redis, postgres, journal, fallback_deadline, nodes };
+            let opened = HybridStore::open(hybrid, Clock::system()).await;
+            Some(Arc::new(opened.context("open the sessions' journal")?))
+        }
+    })
 }
 
 /// Who may use the bot, as the daemon and `sekat invite` know it.

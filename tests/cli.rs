@@ -3,6 +3,8 @@
 
 mod cli {
     mod invite;
+    #[cfg(feature = "demo")]
+    mod servers;
     mod sessions;
 }
 
@@ -54,11 +56,17 @@ impl Place {
 
     /// Starts the daemon and waits until it says that it is ready.
     fn daemon(&self) -> (Daemon, UnixDatagram) {
+        self.daemon_with(|_| {})
+    }
+
+    /// The same, with something changed about the command.
+    fn daemon_with(&self, change: impl FnOnce(&mut Command)) -> (Daemon, UnixDatagram) {
         let socket = self.path("notify");
         let notified = UnixDatagram::bind(&socket).unwrap();
         notified.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut command = self.command(&["run"]);
         command.env("NOTIFY_SOCKET", &socket).stderr(Stdio::piped());
+        change(&mut command);
         let daemon = Daemon(Some(command.spawn().unwrap()));
         told(&notified, "READY=1");
         (daemon, notified)
@@ -79,8 +87,14 @@ impl Daemon {
     }
 
     #[track_caller]
-    fn ended(mut self, code: i32) {
-        ended(&self.0.take().unwrap().wait_with_output().unwrap(), code);
+    fn ended(self, code: i32) {
+        self.ended_saying(code);
+    }
+
+    /// Waits until it ends; gives what it said.
+    #[track_caller]
+    fn ended_saying(mut self, code: i32) -> String {
+        ended(&self.0.take().unwrap().wait_with_output().unwrap(), code)
     }
 }
 

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Config, ConfigError, Sources, reference};
+use crate::config::{Config, ConfigError, SettingFault, Sources, reference};
 use crate::lifecycle::LifecycleError;
 use crate::store::StoreError;
 use crate::store::keys::KeyError;
@@ -143,7 +143,13 @@ pub enum SessionsCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Remove the files of sessions that have expired
+    /// Whether Redis and PostgreSQL answer, and how soon; exit code 1 when one that is used does not
+    Health {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove sessions that have expired
     Cleanup {
         /// Print one JSON object
         #[arg(long)]
@@ -216,7 +222,7 @@ impl From<Exit> for ExitCode {
 impl Exit {
     /// What an error that reached the edge means.
     fn of(error: &anyhow::Error) -> Self {
-        if error.is::<ConfigError>() || error.is::<peers::NotHere>() {
+        if error.is::<ConfigError>() || error.is::<peers::NotHere>() || error.is::<SettingFault>() {
             return Self::Config;
         }
         if error.is::<WrongUsage>() {
@@ -262,7 +268,10 @@ fn report(error: &anyhow::Error) {
                 eprintln!("sekat: {problem}");
             }
         }
-        None => eprintln!("sekat: failed to {error:#}"),
+        None => match error.downcast_ref::<SettingFault>() {
+            Some(fault) => eprintln!("sekat: {fault}"),
+            None => eprintln!("sekat: failed to {error:#}"),
+        },
     }
 }
 

@@ -3,6 +3,8 @@
 //! Owns the words. It works on the folder itself, without a daemon or beside one; only `cleanup` changes anything, and only what
 //! has expired.
 
+mod servers;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use serde_json::{Value, json};
 use super::{Exit, SessionsCommand};
 use crate::config::Config;
 use crate::domain::{TelegramId, Timestamp};
-use crate::session::file::{self, Look};
+use crate::session::file::{self, Cleaned, Look};
 use crate::session::{UserRecord, UserSession};
 
 pub(super) const ABOUT: &str = "\
@@ -24,12 +26,16 @@ and in which state the person's numbers are. It is a copy for restarts and for y
 anybody typed is in it, and removing it loses nothing. A registration that somebody may take up again within a day has a file too \
 (sessions/reg_<digest>.json), sealed under that person's key. Files are up to a second behind the daemon.
 
+Where Redis or PostgreSQL are used (see sekat.example.toml), registrations and how linked numbers stand are kept there, sealed: health, \
+stats and cleanup then ask them, each within a few seconds.
+
 All of these work without a daemon and while one runs.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   sekat sessions list                  who is here, what their conversation waits for, how their numbers stand
   sekat sessions show 123456789        one person's session; exit code 1 when there is none
+  sekat sessions health --json         whether Redis and PostgreSQL answer, for monitoring
   sekat sessions list --json | jq -r '.sessions[] | select(.flow == \"link\") | .telegram_id'";
 
 /// Does what was asked.
@@ -39,7 +45,25 @@ Examples:
 pub fn execute(config: Option<PathBuf>, command: &SessionsCommand) -> anyhow::Result<Exit> {
     let config = super::load(config)?;
     let (dir, now) = (config.sessions.dir.as_path(), Timestamp::now());
+    let engine = config.engine()?;
+    let uses_servers = engine.redis().is_some() || engine.postgres().is_some();
+    let mut exit = Exit::Done;
     let text = match *command {
+        SessionsCommand::Health { json } => {
+            let (text, is_well) = servers::health(&config, &engine, json)?;
+            if !is_well {
+                exit = Exit::Failed;
+            }
+            text
+        }
+        SessionsCommand::Stats { json: true } if uses_servers => servers::stats(&config, &engine)?,
+        SessionsCommand::Stats { json: false } if uses_servers => {
+            format!("{}{}", stats(&look(dir)?, now, false), servers::counts(&config, &engine)?)
+        }
+        SessionsCommand::Cleanup { json } if uses_servers => {
+            let here = file::cleanup(dir, now).with_context(|| format!("clean up {}", dir.display()))?;
+            cleaned(servers::cleanup(&config, &engine, here)?, json)
+        }
         SessionsCommand::List { json: true } => list_json(&look(dir)?, now),
         SessionsCommand::List { json: false } => list(&config, &look(dir)?, now),
         SessionsCommand::Show { id, json } => show(dir, TelegramId(id), now, json)?,
@@ -48,8 +72,8 @@ pub fn execute(config: Option<PathBuf>, command: &SessionsCommand) -> anyhow::Re
     };
     match io::stdout().write_all(text.as_bytes()) {
         // Whoever read (`| head`) has seen enough.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
-        written => written.context("write what was found").map(|()| Exit::Done),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(exit),
+        written => written.context("write what was found").map(|()| exit),
     }
 }
 
@@ -69,7 +93,7 @@ fn list_json(look: &Look, now: Timestamp) -> String {
 
 fn list(config: &Config, look: &Look, now: Timestamp) -> String {
     let mut text = String::new();
-    if !config.sessions.enabled {
+    if !config.writes_session_files() {
         text.push_str("Session files are switched off (sessions.enabled); what is here is from earlier.\n");
     }
     if look.sessions.is_empty() {
@@ -171,11 +195,15 @@ fn stats(look: &Look, now: Timestamp, json: bool) -> String {
 
 fn cleanup(dir: &Path, now: Timestamp, json: bool) -> anyhow::Result<String> {
     let done = file::cleanup(dir, now).with_context(|| format!("clean up {}", dir.display()))?;
-    Ok(if json {
+    Ok(cleaned(done, json))
+}
+
+fn cleaned(done: Cleaned, json: bool) -> String {
+    if json {
         line(&json!({ "removed": done.removed, "left": done.left }))
     } else {
         format!("{} expired removed, {} left\n", done.removed, done.left)
-    })
+    }
 }
 
 fn lines(rows: &[(&str, String)]) -> String {

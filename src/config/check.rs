@@ -15,7 +15,36 @@ pub(super) fn check(config: &Config, mut report: impl FnMut(&'static str, String
     telegram(config, &mut report);
     access(config, &mut report);
     whatsapp(config, &mut report);
+    servers(config, &mut report);
     rest(config, &mut report);
+}
+
+/// Whether those that an engine needs are named. What is behind an address is looked at when it is used.
+fn servers(config: &Config, report: &mut impl FnMut(&'static str, String)) {
+    use super::SessionEngine as Wanted;
+    let wanted = config.sessions.engine;
+    if matches!(wanted, Wanted::Redis | Wanted::Hybrid) && !config.redis.enabled {
+        let engine = wanted.as_str();
+        report("sessions.engine", format!("\"{engine}\" needs redis.enabled = true (REDIS_ENABLED=true)"));
+    }
+    if matches!(wanted, Wanted::Postgres | Wanted::Hybrid) && config.postgres.url.is_none() {
+        report("sessions.engine", format!("\"{}\" needs postgres.url (DATABASE_URL)", wanted.as_str()));
+    }
+    if !(1..=65_535).contains(&config.redis.port) {
+        report("redis.port", "must be between 1 and 65535".to_owned());
+    }
+    if config.redis.database > 65_535 {
+        report("redis.database", "is no number of a database: those are small".to_owned());
+    }
+    if config.redis.connect_timeout == 0 {
+        report("redis.connect_timeout", "must be at least 1 (milliseconds)".to_owned());
+    }
+    if config.session.fallback_deadline < Duration::from_millis(10) {
+        report("session.fallback_deadline", "must be at least 10ms: Redis gets two fifths of it".to_owned());
+    }
+    if config.session.nodes == 0 {
+        report("session.nodes", "must be at least 1: this daemon is one".to_owned());
+    }
 }
 
 fn telegram(config: &Config, report: &mut impl FnMut(&'static str, String)) {

@@ -33,6 +33,19 @@ impl Key {
     }
 }
 
+/// Variables that the world knows by these names, beside those that begin with `SEKAT_`, which win.
+pub(super) const KNOWN: [(&str, &str); 9] = [
+    ("REDIS_ENABLED", "redis.enabled"),
+    ("REDIS_URL", "redis.url"),
+    ("REDIS_HOST", "redis.host"),
+    ("REDIS_PORT", "redis.port"),
+    ("REDIS_PASSWORD", "redis.password"),
+    ("REDIS_USERNAME", "redis.username"),
+    ("REDIS_DATABASE", "redis.database"),
+    ("REDIS_CONNECT_TIMEOUT", "redis.connect_timeout"),
+    ("DATABASE_URL", "postgres.url"),
+];
+
 fn put<T>(slot: &mut T, value: Option<T>) -> bool {
     let fits = value.is_some();
     if let Some(value) = value {
@@ -82,6 +95,17 @@ keys! {
     "data.dir" => data.dir, "folder of the vaults";
     "sessions.enabled" => sessions.enabled, "keep sessions in files, for restarts and operators";
     "sessions.dir" => sessions.dir, "folder of the session files";
+    "sessions.engine" => sessions.engine, "where sessions of registrations and numbers are kept";
+    "sessions.ca_file" => sessions.ca_file, "certificates that Redis and PostgreSQL are checked against";
+    "redis.enabled" => redis.enabled, "use Redis for sessions";
+    "redis.url" => redis.url, "address of Redis; in place of the keys below";
+    "redis.host" => redis.host, "host of Redis";
+    "redis.port" => redis.port, "port of Redis";
+    "redis.password" => redis.password, "its password";
+    "redis.username" => redis.username, "its user";
+    "redis.database" => redis.database, "number of its database";
+    "redis.connect_timeout" => redis.connect_timeout, "how long connecting to it may take, in ms";
+    "postgres.url" => postgres.url, "address of PostgreSQL, for sessions";
     "keys.master_key_file" => keys.master_key_file, "file that holds the master key";
     "whatsapp.close_timeout" => whatsapp.close_timeout, "how long one number may take to disconnect";
     "whatsapp.shutdown_timeout" => whatsapp.shutdown_timeout, "how long all may take when the daemon stops";
@@ -95,6 +119,9 @@ keys! {
     "store.idle_close" => store.idle_close, "an unused database is closed after this";
     "session.ttl" => session.ttl, "an idle conversation is parked after this";
     "session.sweep" => session.sweep, "how often idle ones are looked for";
+    "session.fallback_deadline" => session.fallback_deadline, "when Redis fails, PostgreSQL has answered by then";
+    "session.nodes" => session.nodes, "daemons that use the same Redis and PostgreSQL";
+    "session.node" => session.node, "what this daemon is called among them";
     "limits.disk_reserve" => limits.disk_reserve, "doctor warns when less is free";
     "log.format" => log.format, "form of the log";
     "log.level" => log.level, "least important line written";
@@ -117,6 +144,10 @@ pub fn reference() -> String {
     for key in all() {
         let default = (key.show)(&defaults).unwrap_or_else(|| "not set".to_owned());
         text.push_str(&format!("  {:<37} {} ({default})\n", key.variable(), key.about));
+    }
+    text.push_str("\nThese are read too, where the one above is not given:\n");
+    for (name, path) in KNOWN {
+        text.push_str(&format!("  {name:<37} {path}\n"));
     }
     text
 }

@@ -169,6 +169,15 @@ impl Loader {
 
     fn variables(&mut self, env: &[(String, String)]) {
         let names: Vec<String> = self.keys.iter().map(Key::variable).collect();
+        for (name, path) in keys::KNOWN {
+            // An empty one is how many tools write "not set".
+            let given = env.iter().find(|(given, value)| given == name && !value.is_empty());
+            if let Some((_, value)) = given
+                && let Some(at) = self.keys.iter().position(|key| key.path == path)
+            {
+                self.variable(at, name, value);
+            }
+        }
         let mut ours: Vec<_> =
             env.iter().filter(|(name, _)| name.starts_with("SEKAT_") && name != CONFIG_VARIABLE).collect();
         ours.sort();
@@ -182,14 +191,18 @@ impl Loader {
                 self.problem(place, "", what);
                 continue;
             };
-            let key = &self.keys[at];
-            self.places.insert(key.path, place.clone());
-            if !(key.set_text)(&mut self.config, value) {
-                let given = if key.secret { String::new() } else { format!(", got {value:?}") };
-                let what = format!("expects {}{given}", key.expects);
-                let path = key.path;
-                self.problem(place, path, what);
-            }
+            self.variable(at, name, value);
+        }
+    }
+
+    fn variable(&mut self, at: usize, name: &str, value: &str) {
+        let (key, place) = (&self.keys[at], Place::Variable(name.to_owned()));
+        self.places.insert(key.path, place.clone());
+        if !(key.set_text)(&mut self.config, value) {
+            let given = if key.secret { String::new() } else { format!(", got {value:?}") };
+            let what = format!("expects {}{given}", key.expects);
+            let path = key.path;
+            self.problem(place, path, what);
         }
     }
 

@@ -11,6 +11,7 @@ mod error;
 mod keys;
 mod load;
 mod secret;
+mod servers;
 mod value;
 
 use std::path::PathBuf;
@@ -22,7 +23,8 @@ pub use error::{ConfigError, Place, Problem};
 pub use keys::reference;
 pub use load::{Sources, TOKEN_CREDENTIAL};
 pub use secret::Secret;
-pub use value::{LogFormat, LogLevel, Size};
+pub use servers::{Engine, SettingFault};
+pub use value::{LogFormat, LogLevel, SessionEngine, Size};
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone, Default)]
@@ -35,8 +37,12 @@ pub struct Config {
     pub registration: Registration,
     /// The vaults.
     pub data: Data,
-    /// The session files.
+    /// Where sessions are kept.
     pub sessions: Sessions,
+    /// Redis.
+    pub redis: Redis,
+    /// PostgreSQL.
+    pub postgres: Postgres,
     /// The master key.
     pub keys: Keys,
     /// The numbers.
@@ -120,6 +126,38 @@ pub struct Sessions {
     pub enabled: bool,
     /// The folder of the session files.
     pub dir: PathBuf,
+    /// Where what is sealed is kept.
+    pub engine: SessionEngine,
+    /// Whose certificates are believed, in place of the world's public authorities.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `[redis]`
+#[derive(Debug, Clone)]
+pub struct Redis {
+    /// Whether it is used.
+    pub enabled: bool,
+    /// Its address, with user, password and database; in place of what follows.
+    pub url: Option<Secret>,
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u32,
+    /// Its password.
+    pub password: Option<Secret>,
+    /// Its user.
+    pub username: Option<String>,
+    /// The number of its database.
+    pub database: u32,
+    /// How long connecting may take, in milliseconds: the variable that the world knows counts so.
+    pub connect_timeout: u32,
+}
+
+/// `[postgres]`
+#[derive(Debug, Clone, Default)]
+pub struct Postgres {
+    /// Its address, with user, password and database.
+    pub url: Option<Secret>,
 }
 
 /// `[keys]`
@@ -173,6 +211,12 @@ pub struct Session {
     pub ttl: Duration,
     /// How often idle ones are looked for.
     pub sweep: Duration,
+    /// Within this a call that Redis fails is served by PostgreSQL.
+    pub fallback_deadline: Duration,
+    /// How many daemons use the same servers.
+    pub nodes: u32,
+    /// What this one is called.
+    pub node: String,
 }
 
 /// `[limits]`
@@ -214,7 +258,22 @@ impl Default for Data {
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { enabled: true, dir: PathBuf::from("sessions") }
+        Self { enabled: true, dir: PathBuf::from("sessions"), engine: SessionEngine::Auto, ca_file: None }
+    }
+}
+
+impl Default for Redis {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            url: None,
+            host: "localhost".to_owned(),
+            port: 6379,
+            password: None,
+            username: None,
+            database: 0,
+            connect_timeout: 5_000,
+        }
     }
 }
 
@@ -246,7 +305,13 @@ impl Default for Store {
 
 impl Default for Session {
     fn default() -> Self {
-        Self { ttl: Duration::from_secs(300), sweep: Duration::from_secs(60) }
+        Self {
+            ttl: Duration::from_secs(300),
+            sweep: Duration::from_secs(60),
+            fallback_deadline: Duration::from_millis(250),
+            nodes: 1,
+            node: "main".to_owned(),
+        }
     }
 }
 

@@ -198,7 +198,10 @@ fn the_example_file_lists_every_key_with_its_default() {
     assert_eq!(active.len() + optional.len(), keys::all().len(), "the example lists nothing else");
     let all =
         example.lines().map(|l| l.strip_prefix('#').filter(|l| !l.starts_with(' ') && !l.is_empty()).unwrap_or(l));
-    let text = all.filter(|line| !line.starts_with("token_file")).collect::<Vec<_>>().join("\n");
+    let text = all
+        .filter(|line| !line.starts_with("token_file") && !line.starts_with("ca_file"))
+        .collect::<Vec<_>>()
+        .join("\n");
     load(&text).unwrap_or_else(|e| panic!("uncommented, it must still be valid: {e}"));
 }
 
@@ -212,4 +215,62 @@ fn durations_and_sizes_read_as_written() {
         assert!(load(&format!("[session]\nttl = \"{wrong}\"")).is_err(), "{wrong}");
     }
     assert_eq!(load("[limits]\ndisk_reserve = \"2GiB\"").unwrap().limits.disk_reserve, Size(2 << 30));
+}
+
+#[test]
+fn servers_are_named_by_the_variables_that_everybody_knows() {
+    let engine = |file: &str, env: &[(&str, &str)]| {
+        let config = with_env(file, env).unwrap();
+        format!("{:?}", config.engine().unwrap())
+    };
+    assert_eq!(engine("", &[]), "File");
+    assert_eq!(engine("[sessions]\nenabled = false", &[]), "Memory");
+    assert_eq!(engine("[sessions]\nengine = \"memory\"", &[("REDIS_ENABLED", "true")]), "Memory");
+    assert_eq!(engine("", &[("REDIS_HOST", "redis.example.org")]), "File", "not before it is enabled");
+    let redis = engine("", &[("REDIS_ENABLED", "true"), ("REDIS_HOST", "a.example.org"), ("REDIS_PORT", "7000")]);
+    assert!(redis.starts_with("Redis(") && redis.contains("Tcp(\"a.example.org\", 7000), tls: false"), "{redis}");
+    // The address comes first; an empty variable is none.
+    let env = [
+        ("REDIS_ENABLED", "true"),
+        ("REDIS_URL", "rediss://ana:SECRETSECRET@b.example.org:7001/3"),
+        ("REDIS_HOST", "a.example.org"),
+        ("REDIS_PASSWORD", ""),
+        ("DATABASE_URL", "postgres://sekat:SECRETSECRET@c.example.org/sekat"),
+    ];
+    let both = engine("", &env);
+    assert!(both.starts_with("Hybrid(") && both.contains("Tcp(\"b.example.org\", 7001), tls: true"), "{both}");
+    assert!(both.contains("Tcp(\"c.example.org\", 5432)") && !both.contains("SECRET"), "{both}");
+    assert!(engine("", &env[4..]).starts_with("Postgres("));
+    let wins = with_env("", &[("REDIS_PORT", "1"), ("SEKAT_REDIS__PORT", "2")]).unwrap();
+    assert_eq!((wins.redis.port, wins.redis.connect_timeout), (2, 5_000));
+}
+
+#[test]
+fn a_server_that_is_named_wrongly_is_told_by_its_setting_and_without_its_secret() {
+    let told = |env: &[(&str, &str)]| match with_env("", env) {
+        Ok(config) => config.engine().unwrap_err().to_string(),
+        Err(error) => error.to_string(),
+    };
+    for (env, begins) in [
+        (&[("REDIS_ENABLED", "yes")] as &[_], "REDIS_ENABLED: expects true or false, got \"yes\""),
+        (&[("REDIS_PORT", "70000")], "REDIS_PORT: must be between 1 and 65535"),
+        (&[("REDIS_DATABASE", "-1")], "REDIS_DATABASE: expects a whole number, 0 or more, got \"-1\""),
+        (&[("SEKAT_SESSIONS__ENGINE", "hybrid")], "SEKAT_SESSIONS__ENGINE: \"hybrid\" needs redis.enabled"),
+        (&[("DATABASE_URL", "mysql://ana:SECRET@h/x")], "postgres.url (DATABASE_URL): is no address of such a server"),
+        (
+            &[("DATABASE_URL", "postgres://ana:SECRET@/x")],
+            "postgres.url (DATABASE_URL): is no address of such a server",
+        ),
+        (
+            &[("REDIS_ENABLED", "true"), ("REDIS_URL", "http://ana:SECRET@h")],
+            "redis.url (REDIS_URL): is no address of such a server",
+        ),
+        (
+            &[("DATABASE_URL", "postgres://ana@h/x"), ("SEKAT_SESSIONS__CA_FILE", "/nowhere/ca.pem")],
+            "sessions.ca_file: the connection is not safe: the file of certificates",
+        ),
+    ] {
+        let told = told(env);
+        assert!(told.starts_with(begins) && !told.contains("SECRET"), "{told}");
+    }
 }

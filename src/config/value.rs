@@ -237,6 +237,22 @@ impl Field for AccessMode {
 }
 
 words!(
+    /// Where sessions of registrations and of linked numbers are kept.
+    SessionEngine, "\"auto\", \"memory\", \"file\", \"redis\", \"postgres\" or \"hybrid\"",
+    /// With the servers that are named, else in files, else in memory.
+    #[default] Auto = "auto",
+    /// In this process.
+    Memory = "memory",
+    /// In a file each.
+    File = "file",
+    /// In Redis.
+    Redis = "redis",
+    /// In PostgreSQL.
+    Postgres = "postgres",
+    /// In both: Redis first, PostgreSQL behind it.
+    Hybrid = "hybrid"
+);
+words!(
     /// The form of the log.
     LogFormat, "\"text\" or \"json\"",
     /// One line a person can read.

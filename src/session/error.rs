@@ -31,6 +31,12 @@ pub enum SessionError {
     /// The disk refused; the session is kept in memory and written later.
     #[error("write a session file")]
     Disk(#[source] io::Error),
+    /// No server that has what was asked for can be reached, and nothing was changed. It is tried again by whoever asks again.
+    #[error("reach the servers of sessions")]
+    Away,
+    /// PostgreSQL is away and other nodes may write too, so what this one would note for later could contradict theirs.
+    #[error("change a session while PostgreSQL is away and other nodes run")]
+    AwayOfMany,
     /// What the store runs on did not answer in time.
     #[error("wait for the session store: it took too long")]
     Timeout,
@@ -47,6 +53,8 @@ impl SessionError {
             Self::Shape => "session-shape",
             Self::TooLarge { .. } => "session-too-large",
             Self::Disk(e) => disk_code(e),
+            Self::Away => "session-away",
+            Self::AwayOfMany => "session-away-of-many",
             Self::Timeout => "session-timeout",
             Self::Closed => "session-closed",
         }

@@ -17,17 +17,28 @@ pub enum SessionKind {
     User,
     /// A registration that can be taken up again.
     Registration,
+    /// How a linked number stands, and where its client runs.
+    Client,
 }
 
 impl SessionKind {
     /// Every kind.
-    pub const ALL: &[SessionKind] = &[SessionKind::User, SessionKind::Registration];
+    pub const ALL: &[SessionKind] = &[SessionKind::User, SessionKind::Registration, SessionKind::Client];
 
     /// What every key of this kind begins with.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::User => "user:",
             Self::Registration => "reg:",
+            Self::Client => "wa:",
+        }
+    }
+
+    /// Whether what sessions of this kind hold is sealed under their owner's key. Only such may leave this process.
+    pub fn is_sealed(self) -> bool {
+        match self {
+            Self::User => false,
+            Self::Registration | Self::Client => true,
         }
     }
 }
@@ -70,6 +81,8 @@ pub enum SessionKey {
     User(TelegramId),
     /// A registration's, by a digest over its owner and the number that it is for. Nobody else can make that one.
     Registration(Digest),
+    /// A linked number's, by a digest over its owner and the number's small id.
+    Client(Digest),
 }
 
 impl SessionKey {
@@ -78,6 +91,7 @@ impl SessionKey {
         match self {
             Self::User(_) => SessionKind::User,
             Self::Registration(_) => SessionKind::Registration,
+            Self::Client(_) => SessionKind::Client,
         }
     }
 
@@ -85,7 +99,7 @@ impl SessionKey {
     pub fn user(&self) -> Option<TelegramId> {
         match self {
             Self::User(user) => Some(*user),
-            Self::Registration(_) => None,
+            Self::Registration(_) | Self::Client(_) => None,
         }
     }
 
@@ -94,8 +108,10 @@ impl SessionKey {
         let of = |kind: SessionKind| text.strip_prefix(kind.prefix());
         let key = if let Some(id) = of(SessionKind::User) {
             Self::User(TelegramId(id.parse().ok()?))
+        } else if let Some(digest) = of(SessionKind::Registration) {
+            Self::Registration(Digest::parse(digest)?)
         } else {
-            Self::Registration(Digest::parse(of(SessionKind::Registration)?)?)
+            Self::Client(Digest::parse(of(SessionKind::Client)?)?)
         };
         (key.to_string() == text).then_some(key)
     }
@@ -112,7 +128,7 @@ impl fmt::Display for SessionKey {
         f.write_str(self.kind().prefix())?;
         match self {
             Self::User(user) => user.fmt(f),
-            Self::Registration(digest) => digest.fmt(f),
+            Self::Registration(digest) | Self::Client(digest) => digest.fmt(f),
         }
     }
 }
@@ -136,6 +152,9 @@ mod tests {
         let registration = SessionKey::Registration(Digest([0xa7; 32]));
         assert_eq!(registration.to_string(), format!("reg:{}", "a7".repeat(32)));
         assert_eq!(SessionKey::parse(&registration.to_string()), Some(registration));
+        let client = SessionKey::Client(Digest([0xa7; 32]));
+        assert_eq!(client.to_string(), format!("wa:{}", "a7".repeat(32)));
+        assert_eq!(SessionKey::parse(&client.to_string()), Some(client));
         let (upper, long) = (format!("reg:{}", "A7".repeat(32)), format!("reg:{}", "a7".repeat(33)));
         let accented = format!("reg:{}", "é".repeat(32));
         for wrong in [

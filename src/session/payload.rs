@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::{Result, SessionError};
 use super::key::SessionKey;
-use super::registration::SealedSession;
+use super::sealed::SealedSession;
 use super::user::UserSession;
 
 /// The largest payload, in bytes. A person with 50 numbers needs about 3 KiB.
@@ -42,6 +42,17 @@ impl Payload {
         serde_json::from_str(&self.0).map_err(|_| SessionError::Shape)
     }
 
+    /// From the text of one, as another place has kept it.
+    ///
+    /// # Errors
+    /// [`SessionError::Shape`], [`SessionError::TooLarge`].
+    pub(super) fn from_text(text: &str) -> Result<Self> {
+        if text.len() > MAX_PAYLOAD {
+            return Err(SessionError::TooLarge { bytes: text.len() });
+        }
+        if text.starts_with('{') { Ok(Self(text.into())) } else { Err(SessionError::Shape) }
+    }
+
     /// Its JSON text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -58,7 +69,7 @@ impl Payload {
                 let session: UserSession = self.read()?;
                 if session.telegram_id == *user && session.is_current() { Ok(()) } else { Err(SessionError::Shape) }
             }
-            SessionKey::Registration(_) => {
+            SessionKey::Registration(_) | SessionKey::Client(_) => {
                 let session: SealedSession = self.read()?;
                 if session.fits(key) { Ok(()) } else { Err(SessionError::Shape) }
             }

@@ -1,56 +1,16 @@
 //! Where does a registration stand that somebody may take up again, and who can read that?
 //!
 //! Only its owner can: the session is sealed under a key of theirs before an engine sees it, and even its own key tells nothing
-//! but to them. Owns the sealed form, and its version.
+//! but to them. Owns nothing.
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
-use serde::{Deserialize, Serialize};
-
-use super::error::{Result, SessionError};
+use super::error::Result;
 use super::key::{Digest, SessionKey};
-use super::payload::Payload;
+use super::sealed::SealedSession;
 use super::store::{Expected, SessionStore};
 use crate::domain::{PhoneNumber, Registration, TelegramId, Timestamp};
 use crate::store::seal::SealKey;
-
-/// The newest form that is known here.
-pub const SEALED_SESSION_VERSION: u32 = 1;
-
-/// A session that engines cannot read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct SealedSession {
-    version: u32,
-    /// Under which key it belongs.
-    key: String,
-    /// What it holds: sealed, in base64 without padding.
-    sealed: String,
-}
-
-impl SealedSession {
-    pub(super) fn new(key: &SessionKey, sealed: &[u8]) -> Self {
-        SealedSession { version: SEALED_SESSION_VERSION, key: key.to_string(), sealed: BASE64.encode(sealed) }
-    }
-
-    /// Whether it has the form, and belongs under this key.
-    pub(super) fn fits(&self, key: &SessionKey) -> bool {
-        self.version == SEALED_SESSION_VERSION
-            && self.key == key.to_string()
-            && self.bytes().is_some_and(|bytes| bytes.len() >= SealKey::OVERHEAD)
-    }
-
-    /// Under which key it says that it belongs.
-    pub(super) fn key(&self) -> Option<SessionKey> {
-        SessionKey::parse(&self.key)
-    }
-
-    /// What is sealed, as it is.
-    pub(super) fn bytes(&self) -> Option<Vec<u8>> {
-        BASE64.decode(&self.sealed).ok()
-    }
-}
 
 /// Registrations in a store, typed. A clone uses the same store.
 #[derive(Debug, Clone)]
@@ -73,7 +33,7 @@ impl Registrations {
     /// Stores a registration until it expires, over whatever there is; gives its key. One that has expired is removed.
     ///
     /// # Errors
-    /// [`SessionError`]; [`SessionError::Shape`] also when it could not be sealed.
+    /// [`SessionError`](super::SessionError); [`SessionError::Shape`](super::SessionError::Shape) also when it could not be sealed.
     pub async fn put(
         &self,
         seal: &SealKey,
@@ -82,9 +42,7 @@ impl Registrations {
         now: Timestamp,
     ) -> Result<SessionKey> {
         let key = Self::key(seal, owner, &registration.phone);
-        let plain = serde_json::to_vec(registration).map_err(|_| SessionError::Shape)?;
-        let sealed = seal.seal(key.to_string().as_bytes(), &plain).map_err(|_| SessionError::Shape)?;
-        let payload = Payload::of(&SealedSession::new(&key, &sealed))?;
+        let payload = SealedSession::of(seal, &key, registration)?;
         let ttl = now.until(registration.expires_at);
         if ttl.is_zero() {
             self.store.remove(&key, None).await?;
@@ -97,19 +55,16 @@ impl Registrations {
     /// The registration under a key.
     ///
     /// # Errors
-    /// [`SessionError`]; [`SessionError::Shape`] when it does not open with this key.
+    /// [`SessionError`](super::SessionError); [`SessionError::Shape`](super::SessionError::Shape) when it does not open with this key.
     pub async fn get(&self, seal: &SealKey, key: &SessionKey) -> Result<Option<Registration>> {
         let Some(record) = self.store.get(key).await? else { return Ok(None) };
-        let session: SealedSession = record.payload.read()?;
-        let sealed = session.bytes().ok_or(SessionError::Shape)?;
-        let plain = seal.open(key.to_string().as_bytes(), &sealed).map_err(|_| SessionError::Shape)?;
-        serde_json::from_slice(&plain).map(Some).map_err(|_| SessionError::Shape)
+        SealedSession::open(seal, key, &record.payload).map(Some)
     }
 
     /// Removes the registration under a key. `false`: there was none.
     ///
     /// # Errors
-    /// [`SessionError`].
+    /// [`SessionError`](super::SessionError).
     pub async fn remove(&self, key: &SessionKey) -> Result<bool> {
         self.store.remove(key, None).await
     }
@@ -117,7 +72,7 @@ impl Registrations {
     /// Removes the registration under a key, and returns when it is gone from wherever it survives this process.
     ///
     /// # Errors
-    /// [`SessionError`].
+    /// [`SessionError`](super::SessionError).
     pub async fn forget(&self, key: &SessionKey) -> Result<()> {
         self.store.remove(key, None).await?;
         self.store.settled(key).await
@@ -129,7 +84,7 @@ mod tests {
     use super::*;
     use crate::domain::Clock;
     use crate::domain::profile::REGISTRATION_LIFE;
-    use crate::session::{MemoryStore, Query};
+    use crate::session::{MemoryStore, Payload, Query};
     use zeroize::Zeroizing;
 
     const ANA: TelegramId = TelegramId(7);

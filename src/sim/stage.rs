@@ -162,8 +162,9 @@ impl Stage {
         let mut command = Command::new(&self.config.binary);
         // Whatever the caller's own daemon is told by its surroundings is not meant for this one.
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("SEKAT_") {
-                command.env_remove(name);
+            let name = name.to_string_lossy();
+            if name.starts_with("SEKAT_") || name.starts_with("REDIS_") || name == "DATABASE_URL" {
+                command.env_remove(&*name);
             }
         }
         let child = command

@@ -5,6 +5,7 @@
 use super::apply::Applier;
 use super::courier;
 use super::entry::UserEntry;
+use super::outside;
 use super::sink::AccountSink;
 use super::slots::Running;
 use crate::domain::{Account, AccountId, AccountState, ClientEvent, LoginMethod, PhoneNumber, Reason, Timestamp};
@@ -21,6 +22,9 @@ use tracing::{error, info, warn};
 /// Waits between starts of a client that does not come online.
 const RESTART: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(300) };
 
+/// How often it is said anew how numbers stand, where others can see that. What is said holds for a day.
+const RENEW: Duration = Duration::from_secs(3_600);
+
 /// Works until the entry stops.
 pub(super) async fn run(entry: Arc<UserEntry>) {
     let Some(vault) = entry.ready_vault().await.cloned() else { return };
@@ -35,7 +39,7 @@ pub(super) async fn run(entry: Arc<UserEntry>) {
         };
         let Some(inside) = entry.enter() else { return };
         let again = match look.await {
-            Ok(()) => Duration::MAX,
+            Ok(()) => entry.shared.clients.as_ref().map_or(Duration::MAX, |_| RENEW),
             Err(e) => {
                 error!(user.id = entry.id().0, error.code = e.code(), "cannot look after a user's numbers");
                 Duration::from_secs(5)
@@ -76,6 +80,7 @@ fn need(account: Option<&Account>, running: Option<bool>, link: impl FnOnce() ->
 /// One look at every account; what has to be done is done by a task for each, so that none waits for another.
 async fn look(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
     let list = vault.db().read(accounts::list).await?;
+    outside::place_soon(entry);
     let mut ids: Vec<AccountId> = list.iter().map(|a| a.id).collect();
     ids.extend(entry.slots.accounts().into_iter().filter(|id| list.iter().all(|a| a.id != *id)));
     for id in ids {

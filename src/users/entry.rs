@@ -6,6 +6,7 @@ use super::handover::Handover;
 use super::life::{Inside, Life};
 use super::looks::Looks;
 use super::news::{News, NewsQueue};
+use super::outside::Placed;
 use super::screen::Screen;
 use super::slots::Slots;
 use super::store::{Shared, UserDataStore};
@@ -62,6 +63,8 @@ pub struct UserEntry {
     pub(super) unshared: AtomicBool,
     /// Held by whoever brings what lies outside the vault to what it says.
     pub(super) outside: tokio::sync::Mutex<()>,
+    /// What was said of the numbers where other processes can see it.
+    pub(super) placed: Placed,
     /// Whether the person has blocked the bot.
     pub(super) blocked: AtomicBool,
     /// Whether orders may wait in the vault; at the beginning nobody knows.
@@ -97,6 +100,7 @@ impl UserEntry {
             slots: Slots::default(),
             unshared: AtomicBool::new(false),
             outside: tokio::sync::Mutex::default(),
+            placed: Placed::default(),
             blocked: AtomicBool::new(false),
             orders: AtomicBool::new(true),
             left_links: OnceLock::new(),

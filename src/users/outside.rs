@@ -1,22 +1,25 @@
 //! What of a person's lies outside their vault, for others or for another start, and is it as the vault has it?
 //!
-//! The published profile, and the session of a registration. The vault says what is wanted, in the commit of the step that
-//! wanted it; this brings it about afterwards, as often as it takes, and a start looks again. One at a time for each person,
-//! so that the newest is what remains.
+//! The published profile, the session of a registration, and how numbers stand. The vault says what is wanted, in the commit of
+//! the step that wanted it; this brings it about afterwards, as often as it takes, and a start looks again. One at a time for
+//! each person, so that the newest is what remains.
 use super::apply::Applier;
 use super::entry::UserEntry;
 use crate::domain::Timestamp;
 use crate::flows::Changes;
 use crate::limits::Backoff;
-use crate::session::{Registrations, SessionError, SessionKey};
+use crate::session::{Clients, NumberState, Registrations, SessionError, SessionKey};
 use crate::store::profiles::Sharing;
-use crate::store::{Vault, VaultError, profile};
+use crate::store::{Vault, VaultError, accounts, profile};
 use crate::t;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::time::Instant;
 use tracing::warn;
 
+/// What was said of numbers is said anew after this: a little less than the time after which `care` looks.
+const RENEW: Duration = Duration::from_secs(3_500);
 const RETRY: Backoff = Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(60) };
 
 impl UserEntry {
@@ -112,13 +115,60 @@ async fn registration(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError
     Ok(())
 }
 
-/// Removes what of a registration lies outside, for good.
+/// Removes what of registrations and numbers lies outside, for good.
 pub(super) async fn forget(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
     let kept = vault.db().read(|db| profile::kept(db, Timestamp::now())).await?;
     if let Some(key) = kept.outside.as_deref().and_then(SessionKey::parse) {
         // Without the key that is about to be destroyed nobody can read it, and it expires.
         told(entry, sessions(entry).forget(&key).await);
     }
+    if let Some(clients) = &entry.shared.clients {
+        let _nothing_is_said_meanwhile = entry.placed.lock().await;
+        let seal = vault.session_key();
+        for account in vault.db().read(accounts::list).await? {
+            told(entry, clients.forget(&seal, entry.id(), account.id).await);
+        }
+    }
+    Ok(())
+}
+
+/// What of the numbers was said last, and when.
+pub(super) type Placed = tokio::sync::Mutex<Option<(Vec<NumberState>, Instant)>>;
+
+/// Has it said how the person's numbers stand, and that they are here, where other processes can see that. Nobody waits for it: it can
+/// be lost at any time, and what goes wrong is told, and said anew at the next look.
+pub(super) fn place_soon(entry: &Arc<UserEntry>) {
+    let Some(clients) = entry.shared.clients.clone() else { return };
+    let here = Arc::clone(entry);
+    entry.spawn(async move {
+        let mut placed = here.placed.lock().await;
+        // Erased meanwhile, or about to be.
+        if here.stop.is_cancelled() {
+            return;
+        }
+        if let Err(e) = place(&here, &clients, &mut placed).await {
+            warn!(user.id = here.id().0, error.code = e, "how numbers stand could not be said");
+        }
+    });
+}
+
+async fn place(
+    entry: &UserEntry,
+    clients: &Clients,
+    placed: &mut Option<(Vec<NumberState>, Instant)>,
+) -> Result<(), &'static str> {
+    let vault = entry.vault().await.map_err(|e| e.code())?;
+    let accounts = vault.db().read(accounts::list).await.map_err(|e| e.code())?;
+    let numbers: Vec<_> = accounts.iter().map(NumberState::from).collect();
+    if matches!(placed, Some((said, at)) if *said == numbers && at.elapsed() < RENEW) {
+        return Ok(());
+    }
+    *placed = None;
+    let (seal, now) = (vault.session_key(), Timestamp::now());
+    for account in &accounts {
+        clients.tell(&seal, entry.id(), account, now).await.map_err(|e| e.code())?;
+    }
+    *placed = Some((numbers, Instant::now()));
     Ok(())
 }
 
@@ -128,6 +178,6 @@ fn sessions(entry: &UserEntry) -> Registrations {
 
 fn told(entry: &UserEntry, done: Result<(), SessionError>) {
     if let Err(e) = done {
-        warn!(user.id = entry.id().0, error.code = e.code(), "the session of a registration could not be changed");
+        warn!(user.id = entry.id().0, error.code = e.code(), "a session that lies outside could not be changed");
     }
 }

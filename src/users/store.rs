@@ -7,7 +7,7 @@ use super::port::{ReadUpdate, Route, Telegram};
 use crate::domain::TelegramId;
 use crate::flows::Rules;
 use crate::limits::Budget;
-use crate::session::UserSessions;
+use crate::session::{Clients, UserSessions};
 use crate::store::{Claims, Directory, Members, Profiles, Receipt, Spool, Vaults};
 use crate::whatsapp::Provider;
 use crate::words::Locale;
@@ -70,6 +70,8 @@ pub struct Shared {
     pub settings: Settings,
     /// What the daemon was doing for whom.
     pub sessions: UserSessions,
+    /// How linked numbers stand, where other processes can see it.
+    pub clients: Option<Clients>,
     /// Where session files lie, also those that the store does not know of.
     pub sessions_dir: PathBuf,
     /// Stops everything, in an orderly way.

@@ -96,6 +96,7 @@ impl Daemon {
                 reconnect_stagger: Duration::ZERO,
             },
             sessions: UserSessions::new(Arc::clone(&sessions), TTL),
+            clients: None,
             sessions_dir: folder.join("sessions"),
             stop: stop.clone(),
             tasks: tasks.clone(),

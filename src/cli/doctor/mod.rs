@@ -3,6 +3,7 @@
 //! Owns the list of findings. It changes nothing: no folder, key or lock is made.
 
 mod local;
+mod servers;
 mod sessions;
 mod telegram;
 
@@ -151,6 +152,7 @@ fn examine(config: &Config, findings: &mut Findings) {
         let advice = "point both at servers on 127.0.0.1, or build without the feature demo";
         return findings.fail("peers", format!("cannot {error}"), advice);
     }
+    runtime.block_on(servers::examine(config, findings));
     runtime.block_on(telegram::examine(config, findings));
 }
 

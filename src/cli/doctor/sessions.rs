@@ -45,7 +45,7 @@ fn summary(config: &Config, look: &Look, findings: &mut Findings) {
     if look.others > 0 {
         what.push_str(&format!("; not ours, left alone: {}", look.others));
     }
-    if config.sessions.enabled {
+    if config.writes_session_files() {
         findings.ok("session files", what);
     } else if look.sessions.is_empty() && look.registrations.is_empty() {
         findings.ok("session files", "switched off (sessions.enabled)");

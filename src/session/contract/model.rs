@@ -33,27 +33,32 @@ enum Expect {
 fn op() -> impl Strategy<Value = Op> {
     let expected = prop_oneof![Just(Expect::Any), Just(Expect::Absent), Just(Expect::Seen), Just(Expect::Wrong)];
     prop_oneof![
-        5 => (0_u64..4, 0_i64..100, 0_u64..40, expected)
+        5 => (0_u64..6, 0_i64..100, 0_u64..60, expected)
             .prop_map(|(user, mark, ttl, expected)| Op::Put { user, mark, ttl, expected }),
-        1 => (0_u64..4, prop::option::of(any::<bool>())).prop_map(|(user, at)| Op::Remove { user, at }),
-        1 => (0_u64..4, 0_u64..40).prop_map(|(user, ttl)| Op::Renew { user, ttl }),
+        1 => (0_u64..6, prop::option::of(any::<bool>())).prop_map(|(user, at)| Op::Remove { user, at }),
+        1 => (0_u64..6, 0_u64..60).prop_map(|(user, ttl)| Op::Renew { user, ttl }),
         2 => (0_u64..30).prop_map(|milli| Op::Forward { milli }),
         1 => Just(Op::Cleanup),
-        1 => (0_u64..4).prop_map(|user| Op::Settle { user }),
+        1 => (0_u64..6).prop_map(|user| Op::Settle { user }),
     ]
 }
 
-/// Even numbers are people, odd ones registrations.
-fn cast(n: u64) -> Cast {
-    CASTS[usize::from(n % 2 == 1)]
-}
+/// Kinds take turns.
+#[derive(Clone, Copy)]
+struct Casts<'a>(&'a [Cast]);
 
-fn key(n: u64) -> SessionKey {
-    (cast(n).key)(n)
-}
+impl Casts<'_> {
+    fn of(&self, n: u64) -> Cast {
+        self.0[n as usize % self.0.len()]
+    }
 
-fn payload(n: u64, mark: i64) -> Payload {
-    (cast(n).payload)(n, mark)
+    fn key(&self, n: u64) -> SessionKey {
+        (self.of(n).key)(n)
+    }
+
+    fn payload(&self, n: u64, mark: i64) -> Payload {
+        (self.of(n).payload)(n, mark)
+    }
 }
 
 #[derive(Default)]
@@ -66,6 +71,12 @@ struct Model {
 
 /// Plays on engines that `make` gives, and holds them to the model after every operation.
 pub(in crate::session) fn play<F: Future<Output = Bed>>(cases: u32, make: impl Fn() -> F) {
+    play_of(&CASTS, cases, make);
+}
+
+/// The same, with these kinds only.
+pub(in crate::session) fn play_of<F: Future<Output = Bed>>(casts: &[Cast], cases: u32, make: impl Fn() -> F) {
+    let casts = Casts(casts);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let ran = runner.run(&prop::collection::vec(op(), 1..60), |ops| {
@@ -73,8 +84,8 @@ pub(in crate::session) fn play<F: Future<Output = Bed>>(cases: u32, make: impl F
             let bed = make().await;
             let mut model = Model { now: super::START, ..Model::default() };
             for op in ops {
-                step(&bed, &mut model, op).await;
-                same(&bed, &mut model).await;
+                step(&casts, &bed, &mut model, op).await;
+                same(&casts, &bed, &mut model).await;
             }
             bed.store.close().await.unwrap();
         });
@@ -83,7 +94,7 @@ pub(in crate::session) fn play<F: Future<Output = Bed>>(cases: u32, make: impl F
     ran.unwrap();
 }
 
-async fn step(bed: &Bed, model: &mut Model, op: Op) {
+async fn step(casts: &Casts<'_>, bed: &Bed, model: &mut Model, op: Op) {
     let store = &bed.store;
     match op {
         Op::Put { user, mark, ttl, expected } => {
@@ -95,7 +106,7 @@ async fn step(bed: &Bed, model: &mut Model, op: Op) {
                 Expect::Seen => (Expected::At(seen), there == Some(seen)),
                 Expect::Wrong => (Expected::At(Version(u64::MAX)), false),
             };
-            match store.put(&key(user), payload(user, mark), Duration::from_millis(ttl), expected).await {
+            match store.put(&casts.key(user), casts.payload(user, mark), Duration::from_millis(ttl), expected).await {
                 Ok(version) => {
                     assert!(fits && version > seen);
                     model.seen.insert(user, version);
@@ -108,7 +119,7 @@ async fn step(bed: &Bed, model: &mut Model, op: Op) {
         Op::Remove { user, at } => {
             let there = model.live.get(&user).map(|(_, version, _)| *version);
             let at = at.map(|right| if right { there.unwrap_or(Version(1)) } else { Version(u64::MAX) });
-            match store.remove(&key(user), at).await {
+            match store.remove(&casts.key(user), at).await {
                 Ok(was) => {
                     assert_eq!(was, there.is_some());
                     model.live.remove(&user);
@@ -118,7 +129,7 @@ async fn step(bed: &Bed, model: &mut Model, op: Op) {
             }
         }
         Op::Renew { user, ttl } => {
-            let was = store.renew(&key(user), Duration::from_millis(ttl)).await.unwrap();
+            let was = store.renew(&casts.key(user), Duration::from_millis(ttl)).await.unwrap();
             assert_eq!(was, model.live.contains_key(&user));
             if let Some(live) = model.live.get_mut(&user) {
                 live.2 = model.now + ttl as i64;
@@ -132,11 +143,11 @@ async fn step(bed: &Bed, model: &mut Model, op: Op) {
             let waiting = store.stats().await.unwrap().expired;
             assert_eq!(store.cleanup().await.unwrap(), waiting);
         }
-        Op::Settle { user } => store.settled(&key(user)).await.unwrap(),
+        Op::Settle { user } => store.settled(&casts.key(user)).await.unwrap(),
     }
 }
 
-async fn same(bed: &Bed, model: &mut Model) {
+async fn same(casts: &Casts<'_>, bed: &Bed, model: &mut Model) {
     let now = model.now;
     model.live.retain(|_, (_, _, end)| now < *end);
     let page = bed.store.list(Query { limit: 99, ..Query::default() }).await.unwrap();
@@ -144,12 +155,12 @@ async fn same(bed: &Bed, model: &mut Model) {
     let mut wanted: Vec<_> = model
         .live
         .iter()
-        .map(|(&user, &(mark, version, end))| (key(user), payload(user, mark), version, Timestamp(end)))
+        .map(|(&user, &(mark, version, end))| (casts.key(user), casts.payload(user, mark), version, Timestamp(end)))
         .collect();
     wanted.sort_by_key(|(key, ..)| *key);
     assert_eq!(found, wanted);
-    for user in 0..4 {
-        let got = bed.store.get(&key(user)).await.unwrap().map(|record| record.version);
+    for user in 0..6 {
+        let got = bed.store.get(&casts.key(user)).await.unwrap().map(|record| record.version);
         assert_eq!(got, model.live.get(&user).map(|(_, version, _)| *version));
     }
 }

@@ -9,7 +9,7 @@ use serde_json::error::Category;
 use super::damage::Damage;
 use crate::domain::Timestamp;
 use crate::session::error::{Result, SessionError};
-use crate::session::registration::{SEALED_SESSION_VERSION, SealedSession};
+use crate::session::sealed::{SEALED_SESSION_VERSION, SealedSession};
 use crate::session::store::{Record, Version};
 use crate::session::user::{USER_SESSION_VERSION, UserRecord, UserSession, utc};
 use crate::session::{Payload, SessionKey};
@@ -40,21 +40,22 @@ struct File<S> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
     User(UserRecord),
-    Registration(Record),
+    /// Of a kind that is sealed.
+    Sealed(Record),
 }
 
 impl Found {
     pub fn key(&self) -> SessionKey {
         match self {
             Self::User(found) => SessionKey::User(found.session.telegram_id),
-            Self::Registration(record) => record.key,
+            Self::Sealed(record) => record.key,
         }
     }
 
     pub fn expires_at(&self) -> Timestamp {
         match self {
             Self::User(found) => found.expires_at,
-            Self::Registration(record) => record.expires_at,
+            Self::Sealed(record) => record.expires_at,
         }
     }
 
@@ -67,7 +68,7 @@ impl Found {
                 version: found.version,
                 expires_at: found.expires_at,
             }),
-            Self::Registration(record) => Ok(record),
+            Self::Sealed(record) => Ok(record),
         }
     }
 }
@@ -79,7 +80,7 @@ impl Found {
 pub(super) fn encode(record: &Record) -> Result<Vec<u8>> {
     match record.key {
         SessionKey::User(_) => pretty(record, record.payload.read::<UserSession>()?),
-        SessionKey::Registration(_) => pretty(record, record.payload.read::<SealedSession>()?),
+        SessionKey::Registration(_) | SessionKey::Client(_) => pretty(record, record.payload.read::<SealedSession>()?),
     }
 }
 
@@ -94,7 +95,7 @@ fn pretty<S: Serialize>(record: &Record, session: S) -> Result<Vec<u8>> {
 pub(super) fn decode(key: SessionKey, bytes: &[u8]) -> std::result::Result<Found, Damage> {
     let newest = match key {
         SessionKey::User(_) => USER_SESSION_VERSION,
-        SessionKey::Registration(_) => SEALED_SESSION_VERSION,
+        SessionKey::Registration(_) | SessionKey::Client(_) => SEALED_SESSION_VERSION,
     };
     let head: Head = serde_json::from_slice(bytes).map_err(|e| why(&e))?;
     if head.version > newest {
@@ -108,13 +109,13 @@ pub(super) fn decode(key: SessionKey, bytes: &[u8]) -> std::result::Result<Found
             let File { session, expires_at, revision } = serde_json::from_slice(bytes).map_err(|e| why(&e))?;
             Found::User(UserRecord { session, expires_at, version: revision })
         }
-        SessionKey::Registration(_) => {
+        SessionKey::Registration(_) | SessionKey::Client(_) => {
             let File::<SealedSession> { session, expires_at, revision } =
                 serde_json::from_slice(bytes).map_err(|e| why(&e))?;
             let key = session.key().ok_or(Damage::Shape)?;
             let payload = Payload::of(&session).map_err(|_| Damage::Shape)?;
             payload.fits(&key).map_err(|_| Damage::Shape)?;
-            Found::Registration(Record { key, payload, version: revision, expires_at })
+            Found::Sealed(Record { key, payload, version: revision, expires_at })
         }
     };
     if found.key() != key {
@@ -122,7 +123,7 @@ pub(super) fn decode(key: SessionKey, bytes: &[u8]) -> std::result::Result<Found
     }
     let version = match &found {
         Found::User(found) => found.version,
-        Found::Registration(record) => record.version,
+        Found::Sealed(record) => record.version,
     };
     if version.0 > MAX_VERSION { Err(Damage::Shape) } else { Ok(found) }
 }

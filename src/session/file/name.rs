@@ -15,7 +15,7 @@ const ASIDE_MARK: &str = ".damaged-";
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Name {
-    /// A session: `user_7.json`, `reg_<64 hexadecimal digits>.json`.
+    /// A session: `user_7.json`, `reg_<64 hexadecimal digits>.json`, `wa_<64 hexadecimal digits>.json`.
     Session(SessionKey),
     /// One that was not believed: `user_7.json.damaged-truncated-1790000000`.
     Aside(SessionKey),
@@ -38,6 +38,7 @@ impl Name {
         let key = match stem.split_once('_') {
             Some(("user", digits)) => SessionKey::parse(&format!("user:{digits}")),
             Some(("reg", digest)) => Digest::parse(digest).map(SessionKey::Registration),
+            Some(("wa", digest)) => Digest::parse(digest).map(SessionKey::Client),
             _ => None,
         };
         let Some(key) = key else { return Self::Other };
@@ -58,6 +59,7 @@ pub fn session(key: SessionKey) -> String {
     match key {
         SessionKey::User(user) => format!("user_{user}.json"),
         SessionKey::Registration(digest) => format!("reg_{digest}.json"),
+        SessionKey::Client(digest) => format!("wa_{digest}.json"),
     }
 }
 
@@ -86,6 +88,7 @@ mod tests {
             (session(TelegramId(u64::MAX).into()), Name::Session(TelegramId(u64::MAX).into())),
             (session(registration), Name::Session(registration)),
             (format!("reg_{}.json", "7e".repeat(32)), Name::Session(registration)),
+            (session(SessionKey::Client(Digest([9; 32]))), Name::Session(SessionKey::Client(Digest([9; 32])))),
             (unfinished(registration), Name::Leftover(registration)),
             (aside(registration, Damage::Shape, Timestamp(0), 1), Name::Aside(registration)),
             (unfinished(user), Name::Leftover(user)),

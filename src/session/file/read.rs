@@ -14,7 +14,7 @@ use super::damage::Damage;
 use super::form::{self, Found, MAX_FILE};
 use super::name::{self, Name};
 use crate::domain::TelegramId;
-use crate::session::key::SessionKey;
+use crate::session::key::{SessionKey, SessionKind};
 use crate::session::store::Record;
 use crate::session::user::UserRecord;
 
@@ -30,6 +30,8 @@ pub struct Look {
     pub sessions: Vec<UserRecord>,
     /// Registrations that can be taken up again, expired ones included. Sealed.
     pub registrations: Vec<Record>,
+    /// How linked numbers stand, expired ones included. Sealed.
+    pub clients: Vec<Record>,
     /// Session files that are not to be believed, and why.
     pub damaged: Vec<(SessionKey, Damage)>,
     /// Names of files that were set aside, and which sessions they were by their name.
@@ -44,7 +46,8 @@ impl Look {
     /// Every session that is believed.
     pub(super) fn take(&mut self) -> impl Iterator<Item = Found> + use<> {
         let users = std::mem::take(&mut self.sessions).into_iter().map(Found::User);
-        users.chain(std::mem::take(&mut self.registrations).into_iter().map(Found::Registration))
+        let sealed = std::mem::take(&mut self.registrations).into_iter().chain(std::mem::take(&mut self.clients));
+        users.chain(sealed.map(Found::Sealed))
     }
 }
 
@@ -75,7 +78,8 @@ pub fn look(dir: &Path) -> io::Result<Look> {
     for (key, read) in read_all(dir, &keys) {
         match read {
             Ok(Some(Found::User(found))) => look.sessions.push(found),
-            Ok(Some(Found::Registration(record))) => look.registrations.push(record),
+            Ok(Some(Found::Sealed(record))) if record.key.kind() == SessionKind::Client => look.clients.push(record),
+            Ok(Some(Found::Sealed(record))) => look.registrations.push(record),
             Ok(None) => {}
             Err(damage) => look.damaged.push((key, damage)),
         }
@@ -123,7 +127,7 @@ fn read_all(dir: &Path, keys: &[SessionKey]) -> Vec<Outcome> {
 pub fn read(dir: &Path, user: TelegramId) -> Result<Option<UserRecord>, Damage> {
     Ok(match file(dir, user.into())? {
         Some(Found::User(found)) => Some(found),
-        Some(Found::Registration(_)) | None => None,
+        Some(Found::Sealed(_)) | None => None,
     })
 }
 

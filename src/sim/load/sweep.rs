@@ -193,6 +193,7 @@ impl House {
                 sweep: LONG,
             },
             sessions: UserSessions::new(Arc::new(MemoryStore::new(Clock::system())), 2 * LONG),
+            clients: None,
             sessions_dir: file("sessions"),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

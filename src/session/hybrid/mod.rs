@@ -1,0 +1,340 @@
+//! Sessions in Redis for speed, and in PostgreSQL for good.
+//!
+//! PostgreSQL has the truth and gives the versions, in its commit. A write goes there first, then to Redis, which takes it only where
+//! it is newer, and is then answered. Reads go to Redis while the [`circuit`] says that it has everything, else to PostgreSQL, within
+//! the same call. While PostgreSQL is away and Redis lives, a write is promised by a line in the [`journal`], and PostgreSQL gets it
+//! before it is used again; with several nodes it is refused instead, because they could promise different things. With both away every
+//! call says so: the vault has what a session is made of.
+//!
+//! Owns both connections, the journal and one task, the [`keeper`]. What a write does it does to its end, whoever waits for it.
+//! Holds sealed kinds only.
+
+mod circuit;
+mod journal;
+mod keeper;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, RwLock};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+use self::circuit::{Circuit, Warm};
+use self::journal::Journal;
+use super::error::{Result, SessionError};
+use super::fault::Fault;
+use super::key::SessionKey;
+use super::payload::Payload;
+use super::postgres::{Pool, PostgresConfig};
+use super::redis::RedisConfig;
+use super::redis::space::Asked;
+use super::row::{Change, Outcome, Row, decide};
+use super::store::{Expected, Page, Query, Record, SessionStore, Stats, Version};
+use crate::domain::{Clock, Timestamp};
+
+/// How long closing waits for what is under way.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How the hybrid engine is set up.
+#[derive(Debug, Clone)]
+pub struct HybridConfig {
+    /// Read first.
+    pub redis: RedisConfig,
+    /// The truth.
+    pub postgres: PostgresConfig,
+    /// The file of promises.
+    pub journal: PathBuf,
+    /// Within this a call that Redis fails is served by PostgreSQL. Redis gets two fifths of it.
+    pub fallback_deadline: Duration,
+    /// How many processes use the same servers.
+    pub nodes: u32,
+}
+
+/// Sessions in Redis and PostgreSQL. Dropped without being closed, what is under way still ends.
+#[derive(Debug)]
+pub struct HybridStore(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: HybridConfig,
+    clock: Clock,
+    pool: Pool,
+    journal: Journal,
+    circuit: Circuit,
+    /// Shared by writers from before their commit until Redis has it; taken alone by whoever changes what writers rely on.
+    gate: RwLock<()>,
+    /// Whether PostgreSQL is away, and writes are promised. Changed only with the gate taken alone.
+    away: AtomicBool,
+    /// Held while a promise is made.
+    promising: tokio::sync::Mutex<()>,
+    closed: AtomicBool,
+    /// Something is to be brought back.
+    wake: Notify,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl HybridStore {
+    /// Starts. A server that cannot be used yet is used when it can; look before whether waiting for that helps.
+    ///
+    /// # Errors
+    /// [`SessionError::Disk`]: the journal cannot be used.
+    pub async fn open(config: HybridConfig, clock: Clock) -> Result<Self> {
+        let journal = Journal::open(config.journal.clone()).await?;
+        let pool = Pool::new(config.postgres.clone(), journal.node.clone());
+        let is_there = pool.connect().await.is_ok();
+        let away = AtomicBool::new(!is_there || journal.len() > 0);
+        let inner = Arc::new(Inner {
+            config,
+            clock,
+            pool,
+            journal,
+            circuit: Circuit::default(),
+            gate: RwLock::default(),
+            away,
+            promising: tokio::sync::Mutex::default(),
+            closed: AtomicBool::new(false),
+            wake: Notify::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        inner.tasks.spawn(keeper::keep(Arc::downgrade(&inner), inner.stop.clone()));
+        Ok(HybridStore(inner))
+    }
+
+    /// Whether reads go to Redis at this moment.
+    pub fn reads_redis(&self) -> bool {
+        self.0.circuit.warm().is_some()
+    }
+
+    /// Whether writes are promised because PostgreSQL is away.
+    pub fn promises(&self) -> bool {
+        self.0.is_away()
+    }
+
+    /// The stable code of what keeps a server from being used, while it lasts.
+    pub fn trouble(&self) -> Option<&'static str> {
+        self.0.pool.trouble().or(self.0.circuit.trouble())
+    }
+
+    async fn change(&self, key: &SessionKey, change: Change) -> Result<Outcome> {
+        self.0.open()?;
+        change.fits(key)?;
+        let (inner, key) = (Arc::clone(&self.0), *key);
+        // A task of its own: dropped halfway, PostgreSQL would have what Redis has not.
+        let task = self.0.tasks.spawn(async move { inner.carry_out(&key, &change).await });
+        task.await.map_err(|_| SessionError::Away)?
+    }
+}
+
+impl Drop for HybridStore {
+    fn drop(&mut self) {
+        self.0.stop.cancel();
+    }
+}
+
+impl Inner {
+    fn open(&self) -> Result<()> {
+        if self.closed.load(Ordering::SeqCst) { Err(SessionError::Closed) } else { Ok(()) }
+    }
+
+    fn is_away(&self) -> bool {
+        self.away.load(Ordering::SeqCst)
+    }
+
+    /// How long Redis may take. PostgreSQL gets the rest.
+    fn redis_deadline(&self) -> Duration {
+        self.config.fallback_deadline * 2 / 5
+    }
+
+    /// Asks Redis within its deadline; what fails opens the circuit.
+    async fn ask<T>(&self, warm: &Arc<Warm>, asking: impl Future<Output = Asked<T>>) -> Option<T> {
+        let fault = match tokio::time::timeout(self.redis_deadline(), asking).await {
+            Ok(Ok(answer)) => return Some(answer),
+            Ok(Err(e)) => e.fault,
+            Err(_) => Fault::TimedOut,
+        };
+        self.trip(warm, &fault);
+        None
+    }
+
+    fn trip(&self, warm: &Arc<Warm>, fault: &Fault) {
+        if self.circuit.open(warm, fault) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// What Redis has under a key: `None` when it cannot be believed or does not say.
+    async fn in_redis(&self, warm: &Arc<Warm>, key: &SessionKey) -> Option<Option<Row>> {
+        let found = self.ask(warm, warm.space.get_in(&warm.link, &warm.epoch, key)).await?;
+        let Some(found) = found else {
+            self.trip(warm, &cold());
+            return None;
+        };
+        // Opened meanwhile: a newer row may have been answered for already.
+        if !self.circuit.is(warm) {
+            return None;
+        }
+        found.transpose().ok()
+    }
+
+    async fn get(&self, key: &SessionKey) -> Result<Option<Row>> {
+        if let Some(row) = self.journal.get(key) {
+            return Ok(Some(row));
+        }
+        let warm = self.circuit.warm();
+        let mut is_known_absent = false;
+        if let Some(warm) = &warm {
+            match self.in_redis(warm, key).await {
+                Some(Some(row)) => return Ok(Some(row)),
+                Some(None) => is_known_absent = warm.link.keeps_all,
+                None => {}
+            }
+        }
+        if self.is_away() {
+            return if is_known_absent { Ok(None) } else { Err(SessionError::Away) };
+        }
+        match self.pool.get(key).await {
+            Ok(Some(row)) => {
+                // Before anybody is told, so that nobody who reads later meets less.
+                self.publish(&row).await;
+                Ok(Some(row))
+            }
+            Err(SessionError::Away) if is_known_absent => Ok(None),
+            other => other,
+        }
+    }
+
+    /// Brings a row to Redis, or sees to it that nobody reads there.
+    async fn publish(&self, row: &Row) {
+        let Some(warm) = self.circuit.warm() else { return };
+        let taking = warm.space.take(&warm.link, &warm.epoch, row, self.clock.now());
+        if self.ask(&warm, taking).await == Some(false) {
+            self.trip(&warm, &cold());
+        }
+    }
+
+    async fn carry_out(&self, key: &SessionKey, change: &Change) -> Result<Outcome> {
+        let now = self.clock.now();
+        let writing = self.gate.read().await;
+        let writing = if self.is_away() {
+            writing
+        } else {
+            match self.pool.change(key, change, now).await {
+                Ok(Outcome::Done(row)) => {
+                    self.publish(&row).await;
+                    return Ok(Outcome::Done(row));
+                }
+                Err(SessionError::Away) => {}
+                other => return other,
+            }
+            drop(writing);
+            // Whoever is at PostgreSQL has to come to an end before anything is promised: two who expect the same must not both
+            // be told that they were the one.
+            let alone = self.gate.write().await;
+            self.away.store(true, Ordering::SeqCst);
+            self.wake.notify_one();
+            alone.downgrade()
+        };
+        let done = self.promise(key, change, now).await;
+        drop(writing);
+        done
+    }
+
+    /// Makes a change that PostgreSQL will get later.
+    async fn promise(&self, key: &SessionKey, change: &Change, now: Timestamp) -> Result<Outcome> {
+        if self.config.nodes > 1 {
+            return Err(SessionError::AwayOfMany);
+        }
+        let _one_at_a_time = self.promising.lock().await;
+        let there = match self.journal.get(key) {
+            Some(row) => Some(row),
+            None => {
+                let warm = self.circuit.warm().ok_or(SessionError::Away)?;
+                let found = self.in_redis(&warm, key).await.ok_or(SessionError::Away)?;
+                if found.is_none() && !warm.link.keeps_all {
+                    return Err(SessionError::Away);
+                }
+                found
+            }
+        };
+        // As PostgreSQL's clock counts, which does not know the hands of a test.
+        let clock = u64::try_from(Timestamp::now().0).unwrap_or(0).saturating_mul(1_000);
+        let outcome = decide(key, there.as_ref(), change, now, clock);
+        if let Outcome::Done(row) = &outcome {
+            self.journal.promise(row.clone()).await?;
+            self.publish(row).await;
+        }
+        Ok(outcome)
+    }
+
+    /// For what only PostgreSQL can answer.
+    fn whole(&self) -> Result<&Pool> {
+        self.open()?;
+        if self.is_away() { Err(SessionError::Away) } else { Ok(&self.pool) }
+    }
+}
+
+/// Redis answers, and it is not the one that had everything.
+fn cold() -> Fault {
+    Fault::Refused("it has lost what it had".to_owned())
+}
+
+#[async_trait]
+impl SessionStore for HybridStore {
+    async fn get(&self, key: &SessionKey) -> Result<Option<Record>> {
+        self.0.open()?;
+        Ok(self.0.get(key).await?.and_then(|row| row.live(self.0.clock.now())))
+    }
+
+    async fn put(&self, key: &SessionKey, payload: Payload, ttl: Duration, expected: Expected) -> Result<Version> {
+        self.change(key, Change::Put { payload, ttl, expected }).await?.version()
+    }
+
+    async fn remove(&self, key: &SessionKey, at: Option<Version>) -> Result<bool> {
+        self.change(key, Change::Remove { at }).await?.happened()
+    }
+
+    async fn renew(&self, key: &SessionKey, ttl: Duration) -> Result<bool> {
+        self.change(key, Change::Renew { ttl }).await?.happened()
+    }
+
+    async fn list(&self, query: Query<'_>) -> Result<Page> {
+        self.0.whole()?.list(&query, self.0.clock.now()).await
+    }
+
+    async fn stats(&self) -> Result<Stats> {
+        let (live, expired) = self.0.whole()?.count(self.0.clock.now()).await?;
+        Ok(Stats { live, expired, unwritten: self.0.journal.len() as u64, trouble: self.trouble() })
+    }
+
+    async fn cleanup(&self) -> Result<u64> {
+        self.0.whole()?.cleanup(self.0.clock.now()).await
+    }
+
+    async fn settled(&self, _: &SessionKey) -> Result<()> {
+        self.0.open()
+    }
+
+    async fn close(&self) -> Result<()> {
+        if self.0.closed.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        let ended = tokio::time::timeout(CLOSE_TIMEOUT, self.0.tasks.wait()).await;
+        self.0.pool.drop_all();
+        if self.0.journal.len() > 0 {
+            warn!(event = "session-journal", rows = self.0.journal.len(), "promised sessions wait for PostgreSQL");
+        }
+        ended.map_err(|_| SessionError::Timeout)
+    }
+}
