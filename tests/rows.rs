@@ -3,8 +3,9 @@
 use proptest::prelude::*;
 use sekat::domain::effect::{Origin, Slot};
 use sekat::domain::{
-    AccountId, AccountState, Body, ChatId, Class, Content, Conversation, InboundMessage, Jid, Language, LoginMethod,
-    MessageId, Open, Outgoing, PhoneNumber, Place, Reason, RichText, TelegramId, Timestamp, UpdateId,
+    AccountId, AccountState, Body, ChatId, Class, Content, Conversation, InboundMessage, Jid, Label, Language,
+    LoginMethod, MessageId, Open, Outgoing, PhoneNumber, Place, Reason, RemovedBy, RichText, TelegramId, Timestamp,
+    UpdateId,
 };
 use sekat::store::keys::MasterKey;
 use sekat::store::says::Said;
@@ -284,6 +285,99 @@ async fn accounts_and_conversation_survive_a_reopening() {
     assert_eq!((list[0].reason, list[0].phone.clone()), (Some(Reason::Banned), Some(phone)));
     assert_eq!(conversation.0.place(), Some(Place::new("link", "number")));
     assert_eq!(conversation.1, Some(NOW));
+}
+
+/// The numbers with a star on the primary one, as they stand.
+async fn stars(vault: &Vault) -> Vec<(i64, bool)> {
+    let list = vault.db().read(accounts::list).await.unwrap();
+    list.iter().map(|account| (account.id.0, account.is_primary)).collect()
+}
+
+#[tokio::test]
+async fn one_of_the_linked_numbers_is_the_primary_one_whatever_comes_and_goes() {
+    let room = Room::new();
+    let vault = room.vault().await;
+    let state = async |id: AccountId, state| {
+        vault.tx(move |tx| accounts::set_state(tx, id, state, None, NOW)).await.unwrap();
+    };
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(vault.tx(|tx| accounts::create(tx, &LoginMethod::Qr, NOW)).await.unwrap());
+    }
+    assert!(stars(&vault).await.iter().all(|(_, primary)| !primary), "none is linked");
+    state(ids[1], AccountState::Authenticated).await;
+    state(ids[0], AccountState::Connected).await;
+    assert_eq!(stars(&vault).await, [(1, false), (2, true), (3, false)], "the first that was linked");
+    let id = ids[2];
+    vault.tx(move |tx| accounts::make_primary(tx, id)).await.unwrap();
+    assert_eq!(stars(&vault).await, [(1, false), (2, true), (3, false)], "it is not linked");
+    state(ids[2], AccountState::Disconnected).await;
+    vault.tx(move |tx| accounts::make_primary(tx, id)).await.unwrap();
+    state(ids[2], AccountState::Failed).await;
+    assert_eq!(stars(&vault).await, [(1, false), (2, false), (3, true)], "it may come back");
+    state(ids[2], AccountState::LoggingOut).await;
+    state(ids[2], AccountState::Removed).await;
+    assert_eq!(stars(&vault).await, [(1, true), (2, false)], "the oldest takes its place");
+    let uuids = vault.db().read(accounts::list).await.unwrap();
+    assert!(uuids[0].uuid.as_ref().unwrap().len() == 36 && uuids[0].uuid != uuids[1].uuid);
+}
+
+#[tokio::test]
+async fn a_number_that_is_logged_out_stays_on_record_until_it_is_deleted_with_its_messages_and_no_others() {
+    let room = Room::new();
+    let vault = room.vault().await;
+    let phone = PhoneNumber::parse("+628110000001").unwrap();
+    let (first, other, again) = vault
+        .tx(move |tx| {
+            let mut ids = Vec::new();
+            for phone in [&phone, &PhoneNumber::parse("+628110000002").unwrap(), &phone] {
+                let id = accounts::create(tx, &LoginMethod::Qr, NOW)?;
+                accounts::set_phone(tx, id, phone)?;
+                accounts::set_state(tx, id, AccountState::Connected, None, NOW)?;
+                accounts::rename(tx, id, Label::parse(&format!("Toko {}", id.0)).ok().as_ref())?;
+                messages::add(tx, id, &inbound(&format!("m{id}"), "1@s.whatsapp.net", Some("1@lid")))?;
+                if ids.is_empty() {
+                    accounts::set_state(tx, id, AccountState::Removed, Some(Reason::LoggedOut), NOW)?;
+                }
+                ids.push(id);
+            }
+            Ok((ids[0], ids[1], ids[2]))
+        })
+        .await
+        .unwrap();
+    let former = || vault.db().read(accounts::former);
+    assert!(former().await.unwrap().is_empty(), "it is linked again");
+    vault.tx(move |tx| accounts::delete(tx, again)).await.unwrap();
+    assert_eq!(stars(&vault).await.len(), 2, "what is linked is not deleted");
+    vault.tx(move |tx| accounts::set_state(tx, again, AccountState::Removed, None, NOW)).await.unwrap();
+    let gone = former().await.unwrap();
+    assert_eq!((gone.len(), gone[0].id, gone[0].removed), (1, again, Some((NOW, RemovedBy::Owner))));
+    let earlier = vault.db().read(move |db| accounts::get(db, first)).await.unwrap().unwrap();
+    assert_eq!(earlier.removed, Some((NOW, RemovedBy::Phone)));
+    // A fresh one of the same number is called as it was.
+    let label = vault
+        .tx(|tx| {
+            let id = accounts::create(tx, &LoginMethod::Qr, NOW)?;
+            accounts::set_phone(tx, id, &PhoneNumber::parse("+628110000001").unwrap())?;
+            let label = accounts::get(tx, id)?.and_then(|account| account.label);
+            tx.execute("DELETE FROM accounts WHERE id = ?1", [id.0])?;
+            Ok(label)
+        })
+        .await
+        .unwrap();
+    assert_eq!(label.unwrap().as_str(), format!("Toko {again}"));
+    vault.tx(move |tx| accounts::delete(tx, again)).await.unwrap();
+    let left: Vec<i64> = vault
+        .db()
+        .read(|db| {
+            let mut query = db.prepare("SELECT account FROM messages UNION ALL SELECT account FROM aliases")?;
+            Ok(query.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(left, [other.0, other.0]);
+    assert!(former().await.unwrap().is_empty());
+    assert_eq!(stars(&vault).await, [(other.0, true)]);
 }
 
 #[tokio::test]

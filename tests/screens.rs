@@ -7,13 +7,13 @@ mod desk;
 
 use desk::{Desk, TTL, buttons};
 use sekat::domain::{
-    About, AccountId, AccountState, Body, Card, Choice, Email, Input, Jid, Language, LoginMethod, Outgoing, PersonName,
-    PhoneNumber, Phrase, Reason, Role, TelegramId, Timestamp,
+    About, AccountId, AccountState, Body, Card, Choice, Content, Email, InboundMessage, Input, Jid, Language,
+    LoginMethod, Outgoing, PersonName, PhoneNumber, Phrase, Reason, Role, TelegramId, Timestamp,
 };
 use sekat::flows::{FLOWS, Registered, commands};
 use sekat::store::profile::Edition;
 use sekat::store::sends::{self, NewSend, SendState};
-use sekat::store::{accounts, flags};
+use sekat::store::{Tx, accounts, flags, messages};
 use sekat::t;
 use sekat::words::plain;
 use std::collections::BTreeMap;
@@ -200,6 +200,68 @@ async fn numbers_in_pages_by_their_size() {
 }
 
 #[tokio::test]
+async fn one_number_among_several() {
+    for language in Language::ALL {
+        let mut visit = Visit::new(language, Role::Member).await;
+        let first = visit.has("628110000002", AccountState::Connected, None).await;
+        visit.commands("numbers").await;
+        visit.commands("primary").await;
+        let second = visit.has("628110000001", AccountState::Connected, None).await;
+        visit.has("628110000003", AccountState::Removed, Some(Reason::LoggedOut)).await;
+        visit.desk.given(move |tx| accounts::heard(tx, first, NOW)).await;
+        visit.desk.passes(Duration::from_secs(180));
+        visit.desk.given(move |tx| message(tx, second, "kemarin", Timestamp(NOW.0 - 20 * 3_600_000))).await;
+        visit.desk.given(move |tx| message(tx, second, "hari ini", NOW)).await;
+        visit.commands("menu").await;
+        visit.taps(t!("button-numbers")).await;
+        visit.taps(Phrase::verbatim("+628110000001")).await;
+        visit.taps(t!("button-make-primary")).await;
+        visit.taps(t!("button-rename-number")).await;
+        visit.says(&"x".repeat(33)).await;
+        visit.says("Toko").await;
+        visit.commands("rename 1 TOKO").await;
+        visit.commands("rename 1 Gudang 2").await;
+        visit.commands("numbers").await;
+        visit.taps(Phrase::verbatim("Toko")).await;
+        visit.commands("primary gudang 2").await;
+        visit.commands("primary 3").await;
+        visit.commands("primary 0001").await;
+        visit.commands("rename toko -").await;
+        visit.commands("delete 1").await;
+        visit.commands("numbers").await;
+        visit.taps(Phrase::verbatim("+628110000003")).await;
+        visit.taps(t!("button-delete-number")).await;
+        visit.taps(t!("button-keep")).await;
+        visit.commands("delete").await;
+        visit.taps(t!("button-delete-yes")).await;
+        visit.commands("delete").await;
+        visit.has("", AccountState::QrScanning, None).await;
+        visit.commands("numbers").await;
+        visit.taps(t!("number-new")).await;
+        visit.taps(t!("button-new-qr")).await;
+        visit.commands("numbers").await;
+        visit.ends("number");
+    }
+}
+
+/// A message that a number has received.
+fn message(tx: &Tx<'_>, account: AccountId, id: &str, sent_at: Timestamp) -> sekat::store::Result<()> {
+    let citra = Jid("628220000001@s.whatsapp.net".into());
+    let message = InboundMessage {
+        id: id.to_owned(),
+        chat: citra.clone(),
+        sender: citra,
+        sender_alt: None,
+        from_me: false,
+        is_group: false,
+        push_name: None,
+        sent_at,
+        content: Content::Text("halo".to_owned()),
+    };
+    messages::add(tx, account, &message).map(drop)
+}
+
+#[tokio::test]
 async fn a_registration() {
     for language in Language::ALL {
         let mut visit = Visit::new(language, Role::Member).await;
@@ -273,6 +335,7 @@ async fn every_command_is_answered_and_every_flow_can_be_begun_by_a_button() {
     }
     let visit = Visit::new(Language::English, Role::Owner).await;
     visit.has("628110000010", AccountState::Connected, None).await;
+    visit.has("628110000011", AccountState::Removed, None).await;
     for Registered { flow, .. } in FLOWS {
         if flow.name() == "profile" {
             visit.desk.commands("register").await;

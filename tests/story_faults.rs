@@ -183,7 +183,7 @@ async fn a_device_removed_on_the_phone_is_wiped_here_at_once() -> anyhow::Result
     assert_eq!(told.labels(), [english::LINK_BUTTON]);
     until("the keys to be wiped", async || Ok((!has_keys(&scene.stage, ANA)?).then_some(()))).await?;
     assert!(has_keys(&scene.stage, BUDI)?, "Budi's keys stay");
-    numbers_say(&mut scene.ana, "You have not linked a number yet").await?;
+    numbers_say(&mut scene.ana, "— logged out").await?;
     scene.ana.reply(scene.asked, "anybody?").await?;
     scene
         .ana

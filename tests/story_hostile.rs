@@ -97,7 +97,7 @@ fn forgeries(data: &str) -> BTreeSet<String> {
 async fn a_button_works_for_nobody_but_its_owner() -> anyhow::Result<()> {
     let (_folder, stage, mut ana, mut budi) = linked(SHORT).await?;
     let buttons = every_button(&stage, &mut ana).await?;
-    assert_eq!(buttons.keys().collect::<String>(), "Bacfklmoqrswxz", "every kind of button");
+    assert_eq!(buttons.keys().collect::<String>(), "Bacefklmoqrswxz", "every kind of button");
     let (ana_numbers, budi_numbers) = (numbers(&mut ana).await?, numbers(&mut budi).await?);
     let (ana_saw, budi_saw) = (said(&ana).await?, said(&budi).await?);
     let own_message = *budi_saw.keys().next().context("Budi has messages")?;
@@ -168,6 +168,8 @@ async fn an_old_button_does_nothing_a_second_time() -> anyhow::Result<()> {
 
     // A number that is logged out cannot be logged out, connected or cancelled again; the other one stays.
     ana.send("/numbers").await?;
+    ana.wait_button("+628110000001", PATIENCE).await?;
+    ana.press_label("+628110000001").await?;
     let list = ana.wait_button("🚪 Log out +628110000001", PATIENCE).await?;
     let ask = list.button("🚪 Log out +628110000001").and_then(|b| b.data.clone()).context("a button")?;
     ana.press_data(list.message_id, &ask).await?;
@@ -492,7 +494,8 @@ async fn a_number_that_is_linked_already_is_refused_without_saying_by_whom() -> 
     let asked = ana.wait_since(0, "Citra's message", |m| m.text.contains("still you?"), PATIENCE).await?;
     ana.reply(asked.message_id, "still me").await?;
     assert_eq!(inbox_of(&stage, CITRA, 1).await?, ["still me"]);
-    assert_eq!(numbers(&mut ana).await?, ana_numbers);
+    let line = |list: &str| list.lines().find(|line| line.contains("+628")).map(str::to_owned);
+    assert_eq!(line(&numbers(&mut ana).await?), line(&ana_numbers));
     assert!(news(&ana, &ana_saw).await?.iter().all(|text| !text.contains("wa-number-taken")));
 
     // Ana has sold the phone: without the old device the number can be linked.

@@ -61,3 +61,61 @@ async fn a_plan_says_how_many_numbers_and_a_smaller_one_logs_nothing_out() -> an
     assert!(status(&mut ana).await?.contains("Numbers: 2 of 10\n"));
     stage.close().await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_numbers_is_the_primary_one_has_a_name_and_is_deleted_in_the_end() -> anyhow::Result<()> {
+    let (_folder, mut stage) = stage("").await?;
+    stage.phone(SHOP, "Shop")?;
+    let mut ana = stage.person(ANA, "Ana");
+    stage.link_by_code(&mut ana, ANA_NUMBER).await?;
+    stage.link_by_code(&mut ana, SHOP).await?;
+    // One contact, two numbers: each answer leaves from the number that was written to.
+    for (number, said) in [(ANA_NUMBER, "to her"), (SHOP, "to the shop")] {
+        stage.whatsapp.send(CITRA, number, said).await?;
+        let asked = ana.wait_text(said, PATIENCE).await?;
+        ana.reply(asked.message_id, &format!("{said}, answered")).await?;
+    }
+    inbox_of(&stage, CITRA, 2).await?;
+    let answers = stage.whatsapp.inbox(CITRA, 0, std::time::Duration::ZERO).await?;
+    for answer in answers {
+        assert_eq!(answer.from, if answer.text.starts_with("to her") { ANA_NUMBER } else { SHOP });
+    }
+    ana.send("/rename 2 Toko Roti").await?;
+    ana.wait_text("+628110000011 is called Toko Roti", PATIENCE).await?;
+    let list = numbers(&mut ana).await?;
+    let expected = [
+        "1. 🟢 +628110000001 — connected ★",
+        "WhatsApp heard from just now · 2 messages today",
+        "2. 🟢 Toko Roti — connected",
+        "WhatsApp heard from just now · 2 messages today",
+    ];
+    assert_eq!(list.lines().skip(1).collect::<Vec<_>>(), expected);
+    ana.press_label("Toko Roti").await?;
+    ana.wait_text("+628110000011\nWhatsApp heard from", PATIENCE).await?;
+    ana.press_label("★ Make primary").await?;
+    ana.wait_text("★ Your primary number", PATIENCE).await?;
+    stage.kill().await?;
+    stage.start().await?;
+    numbers_say(&mut ana, "2. 🟢 Toko Roti — connected ★").await?;
+    // When it goes, the other one takes its place; it can be deleted only then.
+    ana.send("/delete toko roti").await?;
+    ana.wait_text("Toko Roti is not logged out, so it stays.", PATIENCE).await?;
+    ana.send("/logout toko roti").await?;
+    ana.wait_text("Log out Toko Roti?", PATIENCE).await?;
+    ana.send("1").await?;
+    ana.wait_text("is logged out and its keys are wiped", PATIENCE).await?;
+    let list = numbers(&mut ana).await?;
+    assert!(
+        list.contains("1. 🟢 +628110000001 — connected\n") && list.ends_with("2. ⚪ Toko Roti — logged out"),
+        "{list}"
+    );
+    ana.send("/delete 2").await?;
+    ana.wait_text("Delete Toko Roti? Its record goes, and every message", PATIENCE).await?;
+    ana.send("1").await?;
+    ana.wait_text("Toko Roti is deleted, with its messages.", PATIENCE).await?;
+    let list = numbers(&mut ana).await?;
+    assert!(list.contains("🟢 +628110000001 — connected") && !list.contains("Toko"), "{list}");
+    stage.whatsapp.send(CITRA, ANA_NUMBER, "still there?").await?;
+    ana.wait_text("still there?", PATIENCE).await?;
+    stage.close().await
+}

@@ -1,5 +1,5 @@
 //! A linked WhatsApp number and the states it goes through.
-use super::{AccountId, Generation, PhoneNumber, Timestamp};
+use super::{AccountId, Generation, Label, PhoneNumber, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How a number is linked.
@@ -36,6 +36,11 @@ impl AccountState {
     /// Whether a device of this account exists at WhatsApp, so that it reconnects at start.
     pub fn is_linked(self) -> bool {
         matches!(self, Self::Authenticated | Self::Connected | Self::Disconnected)
+    }
+
+    /// Whether a device of it may exist at WhatsApp that can be logged out: also one that waits for its owner.
+    pub fn has_device(self) -> bool {
+        self.is_linked() || self == Self::Failed
     }
 
     /// Whether it counts against the user's limit of numbers.
@@ -120,6 +125,38 @@ reasons! {
     Internal = "internal",
 }
 
+/// Who saw to it that a number went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemovedBy {
+    /// Its owner, here.
+    Owner,
+    /// Its phone, or WhatsApp.
+    Phone,
+    /// The bot, because it could not stay.
+    Bot,
+}
+
+impl RemovedBy {
+    /// Who it was when a number goes for this reason.
+    pub fn of(reason: Option<Reason>) -> Self {
+        match reason {
+            None | Some(Reason::Cancelled) => Self::Owner,
+            Some(Reason::LoggedOut) => Self::Phone,
+            Some(_) => Self::Bot,
+        }
+    }
+
+    /// The stable word for it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Phone => "phone",
+            Self::Bot => "bot",
+        }
+    }
+}
+
 /// One number of one user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
@@ -139,4 +176,35 @@ pub struct Account {
     pub created_at: Timestamp,
     /// When it was last seen online.
     pub last_connected_at: Option<Timestamp>,
+    /// When WhatsApp last answered, or brought something, for it.
+    pub last_round_trip_at: Option<Timestamp>,
+    /// Unique over all users, for whoever keeps records elsewhere.
+    pub uuid: Option<String>,
+    /// What its owner calls it.
+    pub label: Option<Label>,
+    /// Whether a message to a new chat leaves from it.
+    pub is_primary: bool,
+    /// When it went, and by whom.
+    pub removed: Option<(Timestamp, RemovedBy)>,
+}
+
+impl Account {
+    /// A number that is about to be linked.
+    pub fn new(id: AccountId, method: LoginMethod, created_at: Timestamp) -> Self {
+        Account {
+            id,
+            state: AccountState::QrScanning,
+            reason: None,
+            phone: None,
+            method,
+            generation: Generation(0),
+            created_at,
+            last_connected_at: None,
+            last_round_trip_at: None,
+            uuid: None,
+            label: None,
+            is_primary: false,
+            removed: None,
+        }
+    }
 }

@@ -134,6 +134,16 @@ pub enum Action {
     Reconnect(AccountId),
     /// Ask whether to log this number out.
     Logout(AccountId),
+    /// Turn the message with the button into this number's screen.
+    Number(AccountId),
+    /// Make this number the primary one.
+    Primary(AccountId),
+    /// Ask what to call this number.
+    Rename(AccountId),
+    /// Ask whether to delete this number, which is logged out.
+    Delete(AccountId),
+    /// Give up this linking and begin it anew.
+    LinkAnew(AccountId),
     /// Send this message, whose fate is unknown, once more under the same id.
     Resend(i64),
     /// Leave this message, whose fate is unknown, as it is.
@@ -192,6 +202,11 @@ impl Action {
             Self::LinkCancel(a) => format!("x{a}"),
             Self::Reconnect(a) => format!("r{a}"),
             Self::Logout(a) => format!("o{a}"),
+            Self::Number(a) => format!("n{a}"),
+            Self::Primary(a) => format!("t{a}"),
+            Self::Rename(a) => format!("e{a}"),
+            Self::Delete(a) => format!("D{a}"),
+            Self::LinkAnew(a) => format!("y{a}"),
             Self::Resend(id) => format!("s{id}"),
             Self::Forget(id) => format!("f{id}"),
             Self::Cancel => "k".into(),
@@ -253,6 +268,11 @@ impl Action {
             'x' => Self::LinkCancel(AccountId(id)),
             'r' => Self::Reconnect(AccountId(id)),
             'o' => Self::Logout(AccountId(id)),
+            'n' => Self::Number(AccountId(id)),
+            't' => Self::Primary(AccountId(id)),
+            'e' => Self::Rename(AccountId(id)),
+            'D' => Self::Delete(AccountId(id)),
+            'y' => Self::LinkAnew(AccountId(id)),
             's' => Self::Resend(id),
             'f' => Self::Forget(id),
             'v' => Self::Revoke(id),

@@ -1,6 +1,7 @@
 //! What a step wants done in the world. A step only says it; senders do it.
 use super::{
-    AccountId, Action, ChatId, Details, Jid, Language, MessageId, PhoneNumber, Phrase, RichText, Shows, Timestamp,
+    AccountId, Action, ChatId, Details, Jid, Label, Language, MessageId, PhoneNumber, Phrase, RichText, Shows,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -229,6 +230,12 @@ pub enum Effect {
     Reconnect(AccountId),
     /// Remove this account's device at WhatsApp and wipe its keys.
     Logout(AccountId),
+    /// Make this account the primary one.
+    MakePrimary(AccountId),
+    /// Call this account so, or, without a name, by its number.
+    Rename(AccountId, Option<Label>),
+    /// Delete the record of this account, which is logged out, and its messages.
+    DeleteNumber(AccountId),
     /// Speak this language from now on, what is said after this included.
     Speak(Language),
     /// Keep something under this key's name, as JSON; `None`: nothing any more.

@@ -27,7 +27,7 @@ pub mod text;
 pub mod zones;
 
 pub use access::{AccessMode, AccessRules, Role, Standing};
-pub use account::{Account, AccountState, LoginMethod, Reason};
+pub use account::{Account, AccountState, LoginMethod, Reason, RemovedBy};
 pub use action::{Action, FlowTag, Manage, Section};
 pub use browse::{Browse, Roll};
 pub use clock::{Clock, Timestamp};
@@ -40,7 +40,7 @@ pub use input::Input;
 pub use invite::{Invite, InviteCode, InviteState, Terms, TermsError};
 pub use key::Key;
 pub use message::{Content, Delivery, InboundMessage, Jid};
-pub use name::{About, PersonName};
+pub use name::{About, Label, PersonName};
 pub use order::{Member, Order, Outcome, Refusal, Wish};
 pub use phone::{Country, PhoneNumber};
 pub use phrase::{Arg, Choice, Language, Phrase};

@@ -4,6 +4,8 @@ use std::fmt;
 
 /// The longest name, in characters.
 pub const NAME: usize = 64;
+/// The longest name of a number, in characters.
+pub const LABEL: usize = 32;
 /// The longest text about oneself, in characters.
 pub const ABOUT: usize = 500;
 
@@ -20,6 +22,13 @@ pub struct PersonName(String);
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct About(String);
+
+/// What a person calls one of their numbers: 1 to 32 characters in one line.
+///
+/// `Debug` hides it.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Label(String);
 
 /// Why a text is no name, or cannot be what somebody says of themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +51,21 @@ impl PersonName {
     /// [`NameError`] says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         checked(one_line(text), NAME).map(PersonName)
+    }
+
+    /// It.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Label {
+    /// Reads what a person typed, as a name.
+    ///
+    /// # Errors
+    /// [`NameError`] says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        checked(one_line(text), LABEL).map(Label)
     }
 
     /// It.
@@ -136,6 +160,7 @@ macro_rules! text {
 }
 text!(PersonName);
 text!(About);
+text!(Label);
 
 #[cfg(test)]
 mod tests {

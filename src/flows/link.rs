@@ -51,9 +51,8 @@ pub fn by_qr(user: &UserContext, env: &Env) -> Changes {
     if let Some(step) = hindrance(user, env) {
         return step;
     }
-    if let Err(wait) = window::allow(user.qr_shown(), env.now, env.rules.qr_per_hour, QR_WINDOW) {
-        let minutes = Duration::from_secs(wait.as_secs().div_ceil(60).max(1) * 60);
-        return Changes::default().say(t!("link-qr-limit", allowed = env.rules.qr_per_hour, wait = span(minutes)));
+    if let Some(wait) = qr_wait(user, env) {
+        return Changes::default().say(wait);
     }
     let begun = Changes::default().effect(Effect::StartLink(LoginMethod::Qr));
     // Whoever was asked for the number has chosen the other way.
@@ -61,6 +60,13 @@ pub fn by_qr(user: &UserContext, env: &Env) -> Changes {
         Some(open) if open.flow == NAME => begun.then(user.conversation().idle()),
         _ => begun,
     }
+}
+
+/// That there were too many QR codes within the hour, when there were.
+pub fn qr_wait(user: &UserContext, env: &Env) -> Option<Phrase> {
+    let wait = window::allow(user.qr_shown(), env.now, env.rules.qr_per_hour, QR_WINDOW).err()?;
+    let minutes = Duration::from_secs(wait.as_secs().div_ceil(60).max(1) * 60);
+    Some(t!("link-qr-limit", allowed = env.rules.qr_per_hour, wait = span(minutes)))
 }
 
 /// Asking for the number to link by code.

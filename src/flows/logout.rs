@@ -90,7 +90,7 @@ fn log_out(account: &Account) -> Next<Logout> {
 
 /// Whether there is a device of this number that can go.
 pub fn can_go(account: &Account) -> bool {
-    account.state.is_linked() || account.state == AccountState::Failed
+    account.state.has_device()
 }
 
 fn candidates(user: &UserContext) -> Vec<&Account> {

@@ -37,7 +37,7 @@ fn screen(section: Section, user: &UserContext, env: &Env) -> Screen {
     match section {
         Section::Home if user.accounts().is_empty() => welcome(user, env),
         Section::Home => home(user, env),
-        Section::Numbers => numbers::screen(user, None),
+        Section::Numbers => numbers::screen(user, None, env),
         Section::Link => below(link::question(), link::ways()),
         Section::Status => below(numbers::status(user, env), Vec::new()),
         Section::Language => below(t!("language-ask"), language::offers()),
@@ -76,7 +76,7 @@ fn home(user: &UserContext, env: &Env) -> Screen {
 fn sections(user: &UserContext, env: &Env) -> Vec<Vec<Button>> {
     let open = |label: Phrase, section: Section| button(label, Action::Open(section));
     let mut rows = Vec::new();
-    if !user.accounts().is_empty() {
+    if !numbers::all(user).is_empty() {
         rows.push(vec![open(t!("button-numbers"), Section::Numbers), open(t!("button-link"), Section::Link)]);
     }
     let begin = |flow: &Registered| Some(begins(flow.flow.button(user)?, flow.flow.name()));

@@ -4,6 +4,7 @@
 //! [`UserContext`] is all it knows.
 pub mod account;
 pub mod chat;
+pub mod delete;
 pub mod details;
 pub mod engine;
 pub mod erase;
@@ -12,6 +13,7 @@ pub mod link;
 pub mod logout;
 pub mod members;
 pub mod menu;
+pub mod number;
 pub mod numbers;
 pub mod onboarding;
 pub mod paging;
@@ -19,6 +21,7 @@ pub mod people;
 pub mod phrases;
 pub mod profile;
 pub mod registration;
+pub mod rename;
 pub mod roster;
 
 use crate::domain::effect::{Origin, Placing, Slot};
@@ -214,6 +217,7 @@ pub fn commands() -> Vec<(&'static str, Phrase)> {
         ("people", t!("command-people")),
         ("status", t!("command-status")),
         ("reconnect", t!("command-reconnect")),
+        ("primary", t!("command-primary")),
         ("language", t!("command-language")),
         ("cancel", t!("command-cancel")),
         ("help", t!("command-help")),
@@ -238,6 +242,8 @@ pub const FLOWS: &[Registered] = &[
     Registered { command: "register", about: || t!("command-register"), flow: &Of::<registration::Registering>::new() },
     Registered { command: "profile", about: || t!("command-profile"), flow: &Of::<profile::Profiling>::new() },
     Registered { command: "logout", about: || t!("command-logout"), flow: &Of::<logout::Logout>::new() },
+    Registered { command: "rename", about: || t!("command-rename"), flow: &Of::<rename::Rename>::new() },
+    Registered { command: "delete", about: || t!("command-delete"), flow: &Of::<delete::Delete>::new() },
     Registered { command: "erase", about: || t!("command-erase"), flow: &Of::<erase::Erase>::new() },
 ];
 
@@ -300,6 +306,9 @@ fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: 
         "numbers" => menu::open(Section::Numbers, user, env),
         "status" => menu::open(Section::Status, user, env),
         "logout" => logout::command(user, rest, env),
+        "primary" => number::primary_named(user, rest, message),
+        "rename" => rename::command(user, rest, env),
+        "delete" => delete::command(user, rest, env),
         "reconnect" => numbers::reconnect_named(user, rest, message),
         "language" if rest.is_empty() => menu::open(Section::Language, user, env),
         "language" => language::named(rest),
@@ -337,12 +346,19 @@ fn press(user: &UserContext, callback: &str, env: &Env) -> Changes {
             flow.map(|registered| engine::begin(user, env, registered.flow.name()))
         }
         Action::Open(section) => Some(menu::open(section, user, env)),
-        Action::NumbersFrom { first, before } => Some(menu::show(user, numbers::screen(user, Some((first, before))))),
+        Action::NumbersFrom { first, before } => {
+            Some(menu::show(user, numbers::screen(user, Some((first, before)), env)))
+        }
         Action::Link => Some(link::choose(user, env)),
         Action::LinkQr => Some(link::by_qr(user, env)),
         Action::LinkCode => Some(engine::begin(user, env, link::NAME)),
         Action::LinkCancel(account) => return link::cancel(user, account, callback),
         Action::Reconnect(account) => return numbers::reconnect(user, account, callback),
+        Action::Number(account) => number::open(user, account, env),
+        Action::Rename(account) => rename::of(user, env, account),
+        Action::Delete(account) => delete::of(user, env, account),
+        Action::Primary(account) => return number::make_primary(user, account, callback, env),
+        Action::LinkAnew(account) => return number::link_anew(user, account, callback, env),
         Action::Logout(account) => return numbers::ask_logout(user, account, callback, env),
         Action::Resend(_) => {
             return chat::resend(user)

@@ -1,7 +1,8 @@
 //! Looking at one's numbers, and connecting them again.
+use super::engine::{Given, Question};
 use super::paging::Pages;
-use super::{Changes, Env, button, logout, menu, note, phrases, roster};
-use crate::domain::fold::natural_key;
+use super::{Changes, Env, button, logout, menu, note, number, phrases, roster};
+use crate::domain::fold::{fold, natural_key};
 use crate::domain::{Account, AccountId, AccountState, Action, Button, Effect, MessageId, Phrase, Section};
 use crate::store::UserContext;
 use crate::t;
@@ -17,61 +18,101 @@ pub fn sorted(user: &UserContext) -> Vec<&Account> {
     all
 }
 
-/// The number that is meant by what was typed: its place in the list, or its last digits, at least four of them, where they
-/// mean one number only.
+/// The same, and then those that are logged out.
+pub fn all(user: &UserContext) -> Vec<&Account> {
+    sorted(user).into_iter().chain(user.former()).collect()
+}
+
+/// Whether it makes a difference which of them is the primary one.
+pub fn are_several(user: &UserContext) -> bool {
+    user.accounts().iter().filter(|account| account.state.has_device()).count() > 1
+}
+
+/// The number that is meant by what was typed: its place in the list, its name, or its last digits, at least four of them;
+/// where that means one number only.
 pub fn named<'a>(user: &'a UserContext, typed: &str) -> Option<&'a Account> {
+    let all = all(user);
     let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
-    let all = sorted(user);
     if let Ok(place) = typed.trim().parse::<usize>()
         && digits.len() < 4
     {
         return all.get(place.checked_sub(1)?).copied();
     }
-    let ends = |account: &&Account| {
-        let number = plain(&phrases::account_name(account), user.locale());
-        digits.len() >= 4 && number.ends_with(&digits)
-    };
-    let mut found = all.into_iter().filter(ends);
+    let typed = fold(typed);
+    let labelled = |account: &&Account| account.label.as_ref().is_some_and(|label| fold(label.as_str()) == typed);
+    only(all.iter().copied().filter(labelled)).or_else(|| {
+        let ends = |account: &&Account| {
+            let unnamed = Account { label: None, ..(*account).clone() };
+            plain(&phrases::account_name(&unnamed), user.locale()).ends_with(&digits)
+        };
+        only(all.iter().copied().filter(|account| digits.len() >= 4 && ends(account)))
+    })
+}
+
+fn only<T>(mut found: impl Iterator<Item = T>) -> Option<T> {
     found.next().filter(|_| found.next().is_none())
+}
+
+/// A question for one of these.
+pub fn question(text: Phrase, offered: &[&Account]) -> Question {
+    offered.iter().fold(Question::new(text, t!("number-unknown")), |question, account| {
+        question.choice(phrases::account_name(account), account.id.0)
+    })
+}
+
+/// The one of these that is given for an answer.
+pub fn given<'a>(user: &'a UserContext, offered: Vec<&'a Account>, given: Given<'_>) -> Option<&'a Account> {
+    let named = match given {
+        Given::Text(text) => named(user, text).map(|account| account.id),
+        Given::Choice(id) => Some(AccountId(id)),
+        Given::Phone(phone) => offered.iter().find(|a| a.phone.as_ref() == Some(phone)).map(|account| account.id),
+    };
+    offered.into_iter().find(|account| Some(account.id) == named)
 }
 
 /// One line a number.
 pub fn lines(user: &UserContext) -> Phrase {
-    Phrase::lines(sorted(user).into_iter().map(phrases::account_line))
+    Phrase::lines(sorted(user).into_iter().map(|account| line(user, account)))
 }
 
-/// A page of the numbers, with what can be done about each: the one that begins with `from`, which had so many before it.
-pub fn screen(user: &UserContext, from: Option<(AccountId, u32)>) -> (Phrase, Vec<Vec<Button>>) {
-    let all = sorted(user);
+/// One line about a number among others.
+fn line(user: &UserContext, account: &Account) -> Phrase {
+    let line = phrases::account_line(account);
+    if account.is_primary && are_several(user) { t!("number-line-primary", line = line) } else { line }
+}
+
+/// A page of the numbers, each with a button to its own screen: the one that begins with `from`, which had so many before
+/// it. A single number has its buttons here.
+pub fn screen(user: &UserContext, from: Option<(AccountId, u32)>, env: &Env) -> (Phrase, Vec<Vec<Button>>) {
+    let all = all(user);
     if all.is_empty() {
         return (t!("no-numbers"), super::link::methods());
     }
     let pages = Pages::of(&all, PAGE, from.map(|(first, before)| (first.0, before)), |account| account.id.0);
-    let mut keyboard: Vec<Vec<Button>> = pages.shown.iter().filter_map(|account| buttons(account)).collect();
+    let mut keyboard: Vec<Vec<Button>> = match all.as_slice() {
+        [one] => number::buttons(user, one),
+        _ => {
+            let open = |account: &&Account| button(phrases::account_name(account), Action::Number(account.id));
+            pages.shown.iter().map(open).collect::<Vec<_>>().chunks(2).map(<[Button]>::to_vec).collect()
+        }
+    };
     let turn = |(first, before)| Action::NumbersFrom { first: AccountId(first), before };
     keyboard.extend(pages.buttons(turn));
     keyboard.push(vec![button(t!("button-link"), Action::Open(Section::Link)), menu::home_button()]);
-    let lines = Phrase::lines(pages.shown.iter().map(|account| phrases::account_line(account)));
+    let items = pages.shown.iter().zip(pages.before() + 1..).map(|(account, n)| {
+        let item = t!("number-item", n = n.to_string(), line = line(user, account));
+        if account.state.has_device() {
+            t!("number-item-facts", item = item, facts = number::facts(user, account, env))
+        } else {
+            item
+        }
+    });
+    let lines = Phrase::lines(items);
     let text = match pages.place() {
         Some((page, of)) => t!("numbers-page", numbers = lines, page = page, of = of),
         None => t!("numbers", numbers = lines),
     };
     (text, keyboard)
-}
-
-fn buttons(account: &Account) -> Option<Vec<Button>> {
-    let name = phrases::account_name(account);
-    let logout = button(t!("button-logout-number", number = name.clone()), Action::Logout(account.id));
-    match account.state {
-        AccountState::QrScanning => {
-            Some(vec![button(t!("button-cancel-number", number = name), Action::LinkCancel(account.id))])
-        }
-        AccountState::Connected | AccountState::Authenticated => Some(vec![logout]),
-        AccountState::Disconnected | AccountState::Failed => {
-            Some(vec![button(t!("button-reconnect-number", number = name), Action::Reconnect(account.id)), logout])
-        }
-        AccountState::LoggingOut | AccountState::Removed => None,
-    }
 }
 
 /// What is connected and what is under way.

@@ -76,8 +76,11 @@ pub fn reason(reason: Reason) -> Phrase {
     }
 }
 
-/// How a number is called: itself, once it is known.
+/// How a number is called: by the name that its owner gave it, else itself, once it is known.
 pub fn account_name(account: &Account) -> Phrase {
+    if let Some(label) = &account.label {
+        return Phrase::verbatim(label.as_str());
+    }
     match (&account.phone, &account.method) {
         (Some(phone), _) | (None, LoginMethod::Code(phone)) => Phrase::verbatim(phone.to_string()),
         (None, LoginMethod::Qr) => t!("number-new"),

@@ -109,7 +109,7 @@ impl Clients {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Clock, Generation, LoginMethod, PhoneNumber};
+    use crate::domain::{Clock, LoginMethod, PhoneNumber};
     use crate::session::{MemoryStore, Query};
     use zeroize::Zeroizing;
 
@@ -121,14 +121,9 @@ mod tests {
         let clients = Clients::new(store.clone(), "first");
         let (seal, owner) = (SealKey::new(Zeroizing::new([1; 32])), TelegramId(7));
         let mut account = Account {
-            id: AccountId(3),
             state: AccountState::Connected,
-            reason: None,
             phone: Some(PhoneNumber::parse("+6281234567890").unwrap()),
-            method: LoginMethod::Qr,
-            generation: Generation(1),
-            created_at: NOW,
-            last_connected_at: None,
+            ..Account::new(AccountId(3), LoginMethod::Qr, NOW)
         };
         clients.tell(&seal, owner, &account, NOW).await.unwrap();
         let key = Clients::key(&seal, owner, account.id);

@@ -20,8 +20,9 @@ use crate::domain::effect::{Origin, Slot};
 use crate::domain::{
     Account, AccountId, Action, ChatId, Conversation, Input, Key, MessageId, Profile, Registration, Section, Timestamp,
 };
-use crate::words::Locale;
+use crate::words::{Locale, midnight};
 use serde::de::DeserializeOwned;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// The window in which QR pictures are counted.
@@ -31,6 +32,8 @@ pub const QR_WINDOW: Duration = Duration::from_hours(1);
 pub struct UserContext {
     chat: ChatId,
     accounts: Vec<Account>,
+    former: Vec<Account>,
+    today: HashMap<AccountId, usize>,
     conversation: Conversation,
     waits_since: Option<Timestamp>,
     screen: Option<MessageId>,
@@ -60,6 +63,8 @@ pub(in crate::store) fn load(
     let mut context = UserContext {
         chat,
         accounts: accounts::list(tx)?,
+        former: accounts::former(tx)?,
+        today: HashMap::new(),
         waits_since: changed_at.filter(|_| conversation.open.is_some()),
         screen: shows::message(tx, &Slot::question(conversation.run))?,
         conversation,
@@ -75,12 +80,19 @@ pub(in crate::store) fn load(
         profile: profile::get(tx)?,
         registration: profile::registration(tx, now)?,
     };
+    let pressed = match input {
+        Some(Input::Press { data, .. }) => tokens::verify(key, data),
+        _ => None,
+    };
+    if looks_at_numbers(input, pressed) {
+        context.today = accounts::messages_since(tx, midnight(now, context.locale))?;
+    }
     match input {
         Some(Input::Text { reply_to: Some(message), .. }) => {
             context.reply = reply(tx, chat, *message)?;
         }
-        Some(Input::Press { data, message, .. }) => {
-            context.pressed = tokens::verify(key, data);
+        Some(Input::Press { message, .. }) => {
+            context.pressed = pressed;
             context.pressed_on = *message;
             match context.pressed {
                 Some(Action::Resend(id) | Action::Forget(id)) => context.send = sends::get(tx, id)?,
@@ -98,6 +110,15 @@ pub(in crate::store) fn load(
     Ok(context)
 }
 
+/// Whether what follows may be a screen that tells how many messages there were today.
+fn looks_at_numbers(input: Option<&Input>, pressed: Option<Action>) -> bool {
+    match pressed {
+        Some(Action::Open(Section::Numbers) | Action::NumbersFrom { .. }) => true,
+        Some(Action::Number(_) | Action::Primary(_)) => true,
+        _ => matches!(input, Some(Input::Command { name, .. }) if name == "numbers"),
+    }
+}
+
 fn reply(tx: &Tx<'_>, chat: ChatId, message: MessageId) -> Result<Option<(Origin, String)>> {
     let Some(origin) = says::origin(tx, chat, message)? else { return Ok(None) };
     let jid = messages::canonical(tx, origin.account, &origin.chat)?;
@@ -113,6 +134,15 @@ impl UserContext {
     /// Their numbers, without removed ones.
     pub fn accounts(&self) -> &[Account] {
         &self.accounts
+    }
+    /// Numbers that were theirs and are logged out, the last first.
+    pub fn former(&self) -> &[Account] {
+        &self.former
+    }
+    /// How many messages this number has received and sent today, as the person's clock has it. Counted only for screens
+    /// that tell it.
+    pub fn messages_today(&self, account: AccountId) -> usize {
+        self.today.get(&account).copied().unwrap_or_default()
     }
     /// One of their numbers. An id that is not theirs is simply not there.
     pub fn account(&self, id: AccountId) -> Option<&Account> {

@@ -9,6 +9,7 @@ pub const USER: &[Migration] = &[
     Migration { version: 4, name: "kept", sql: KEPT },
     // Taking somebody's profile down is an order now.
     Migration { version: 5, name: "no withdrawals", sql: "DROP TABLE withdrawals;" },
+    Migration { version: 6, name: "several numbers", sql: NUMBERS },
 ];
 
 const FIRST: &str = "
@@ -93,4 +94,27 @@ const KEPT: &str = "
 -- Small things that flows remember, each under its typed key.
 CREATE TABLE kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX sends_unknown ON sends (id) WHERE state = 'unknown';
+";
+
+const NUMBERS: &str = "
+ALTER TABLE accounts ADD COLUMN uuid TEXT;
+ALTER TABLE accounts ADD COLUMN label TEXT;
+ALTER TABLE accounts ADD COLUMN is_primary INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE accounts ADD COLUMN last_round_trip_at INTEGER;
+ALTER TABLE accounts ADD COLUMN removed_at INTEGER;
+ALTER TABLE accounts ADD COLUMN removed_by TEXT;
+UPDATE accounts SET uuid = lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2)
+  || '-' || substr('89ab', abs(random() % 4) + 1, 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))),
+  last_round_trip_at = last_connected_at;
+UPDATE accounts SET is_primary = 1 WHERE id = (SELECT min(id) FROM accounts
+  WHERE state IN ('authenticated', 'connected', 'disconnected', 'failed'));
+-- When it was is not known any more.
+UPDATE accounts SET removed_at = coalesce(last_connected_at, created_at),
+  removed_by = CASE WHEN reason IS NULL OR reason = 'wa-cancelled' THEN 'owner' WHEN reason = 'wa-logged-out' THEN 'phone'
+  ELSE 'bot' END WHERE state = 'removed';
+CREATE UNIQUE INDEX accounts_uuid ON accounts (uuid);
+CREATE UNIQUE INDEX accounts_primary ON accounts (is_primary) WHERE is_primary = 1;
+-- For counting those of a day.
+CREATE INDEX messages_by_time ON messages (account, sent_at);
+CREATE INDEX sends_by_time ON sends (account, created_at);
 ";

@@ -189,6 +189,9 @@ impl<'a> Applier<'a> {
                 profile::end_registration(self.tx)?;
                 applied.share = true;
             }
+            Effect::MakePrimary(account) => accounts::make_primary(self.tx, account)?,
+            Effect::Rename(account, label) => accounts::rename(self.tx, account, label.as_ref())?,
+            Effect::DeleteNumber(account) => accounts::delete(self.tx, account)?,
             Effect::StartLink(method) => self.start_link(&method, applied)?,
             Effect::CancelLink(_) | Effect::Reconnect(_) | Effect::Logout(_) => applied.care = true,
             // Noted by the worker, which knows the update that asked for it.

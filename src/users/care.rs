@@ -342,19 +342,9 @@ async fn resume(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Generation;
 
     fn account(state: AccountState) -> Account {
-        Account {
-            id: AccountId(1),
-            state,
-            reason: None,
-            phone: None,
-            method: LoginMethod::Qr,
-            generation: Generation(0),
-            created_at: Timestamp(0),
-            last_connected_at: None,
-        }
+        Account { state, ..Account::new(AccountId(1), LoginMethod::Qr, Timestamp(0)) }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::slots::{LAST_ANSWER, Running};
 use crate::domain::{Reason, Timestamp};
 use crate::flows::{Changes, chat};
 use crate::store::sends::{Send, SendState};
-use crate::store::{Result, StoreError, Vault, sends};
+use crate::store::{Result, StoreError, Vault, accounts, sends};
 use crate::whatsapp::SendOutcome;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -129,6 +129,9 @@ fn report(entry: &UserEntry, running: &Running, e: &StoreError) {
 async fn record(entry: &UserEntry, vault: &Vault, send: Send, state: SendState, reason: Option<Reason>) -> Result<()> {
     let applied = vault
         .step(Timestamp::now(), move |tx, person| {
+            if state == SendState::Sent {
+                accounts::heard(tx, send.account, person.now())?;
+            }
             // An ack or a receipt may have been faster, and knows better.
             if !sends::advance(tx, send.id, state, reason)? {
                 return Ok(None);

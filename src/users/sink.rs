@@ -36,6 +36,7 @@ impl EventSink for AccountSink {
                 let Some(account) = accounts::get(tx, id)?.filter(|a| a.state != AccountState::Removed) else {
                     return Err(StoreError::Fenced);
                 };
+                accounts::heard(tx, id, now)?;
                 let mut applied = Applied::default();
                 let mut progress = kept::get(tx, PROGRESS)?.unwrap_or_default();
                 for message in &batch {

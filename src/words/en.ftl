@@ -49,6 +49,12 @@ button-logout-yes = 🚪 Yes, log out
 button-reconnect = 🔄 Reconnect
 button-reconnect-number = 🔄 Reconnect { $number }
 button-cancel-number = ✖ Cancel { $number }
+button-make-primary = ★ Make primary
+button-rename-number = ✏ Name
+button-delete-number = 🗑 Delete
+button-delete-yes = 🗑 Yes, delete
+button-new-qr = 🔄 New QR code
+button-new-code = 🔄 New code
 button-keep = Keep everything
 button-again = 🔄 Try again
 button-other-way = Another way
@@ -59,6 +65,7 @@ button-forget = Leave it
 
 note-cancelled = Cancelled
 note-connecting = Connecting…
+note-primary = ★ Primary
 note-sending-again = Sending again…
 note-left = Left as it is
 note-stale = This button is not valid (any more). /start shows where you are.
@@ -70,6 +77,9 @@ command-link = Link a WhatsApp number
 command-numbers = Your numbers
 command-status = What is connected and what is under way
 command-reconnect = Connect a number again
+command-primary = Choose your primary number
+command-rename = Give a number a name
+command-delete = Delete a number that is logged out, with its messages
 command-logout = Unlink a number
 command-language = English or Indonesian
 command-cancel = Stop what you are doing
@@ -104,7 +114,7 @@ help =
     /menu where you are, and everything else
     /link link a number: <code>/link qr</code>, or <code>/link +62 812 3456 7890</code> for a code
     /numbers your numbers · /status what goes on
-    /reconnect · /logout for a number: <code>/logout 2</code>
+    /reconnect · /primary · /rename · /logout · /delete for a number: <code>/logout 2</code>
     /register tell me who you are · /profile what others find · /people find others · /language
     /back one question back · /cancel stop
     /erase delete everything of yours
@@ -189,7 +199,7 @@ link-getting-qr = Getting a QR code from WhatsApp…
 link-getting-code = Getting a code from WhatsApp for { $phone }…
 link-paired = ✅ { $phone } has confirmed. Logging in…
 linked = ✅ <b>{ $number }</b> is linked and connected. What people write to it appears here; reply to a message to answer it.
-number-unknown = I do not see which of your numbers you mean. Type its place in the list, or its last four digits.
+number-unknown = I do not see which of your numbers you mean. Type its place in the list, its name, or its last four digits.
 numbers-page =
     <b>Your numbers</b> (page { $page } of { $of })
     { $numbers }
@@ -263,7 +273,42 @@ state-connected = connected
 state-disconnected = disconnected
 state-failed = failed
 state-logging-out = logging out
-state-removed = removed
+state-removed = logged out
+number-line-primary = { $line } ★
+number-item = { $n }. { $line }
+number-item-facts =
+    { $item }
+    { $facts }
+number-facts = WhatsApp heard from { $ago } · { $today ->
+    [one] { $today } message today
+   *[other] { $today } messages today
+}
+number-facts-never = WhatsApp not heard from yet · { $today ->
+    [one] { $today } message today
+   *[other] { $today } messages today
+}
+number-primary = ★ Your primary number
+number-since = Linked { $at }
+number-removed = { $by ->
+    [owner] You logged it out: { $at }
+    [phone] Logged out on the phone, or by WhatsApp: { $at }
+   *[bot] It could not stay: { $at }
+}
+primary-set = ★ <b>{ $number }</b> is your primary number.
+primary-usage = Which one? Add its place in /numbers: <code>/primary 2</code>
+rename-title = naming a number
+rename-which = Which number do you want to name?
+rename-ask = What do you call <b>{ $number }</b>? At most { $most } characters; <code>-</code> for no name.
+rename-bad = I cannot use this as a name: { $problem }.
+rename-taken = You call another number “{ $label }” already.
+renamed = { $number } is called <b>{ $label }</b> from now on.
+rename-undone = It has no name any more: <b>{ $number }</b>
+delete-title = deleting a number
+delete-which = Which number do you want to delete?
+delete-none = There is nothing to delete: only a number that is logged out can go. /logout
+delete-linked = <b>{ $number }</b> is not logged out, so it stays. /logout first.
+delete-ask = Delete <b>{ $number }</b>? Its record goes, and every message that it received or sent. This cannot be undone.
+deleted = <b>{ $number }</b> is deleted, with its messages.
 status =
     <b>Status</b>
     Numbers: { $used } of { $allowed }

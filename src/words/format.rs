@@ -1,7 +1,7 @@
 //! Numbers and moments, as each language writes them.
 use super::Locale;
 use crate::domain::{Language, Timestamp};
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Datelike as _, NaiveTime, TimeZone as _, Utc};
 use fluent_bundle::FluentValue;
 
 /// A whole number with its thousands apart.
@@ -46,4 +46,13 @@ pub(super) fn moment(at: Timestamp, locale: Locale) -> String {
         Language::English => format!("{} {} {}", local.format("%-d"), month.0, local.format("%Y, %H:%M %Z")),
         Language::Indonesian => format!("{} {} {}", local.format("%-d"), month.1, local.format("%Y pukul %H.%M %Z")),
     }
+}
+
+/// When the day of this moment began in the reader's time zone. Where clocks skip midnight, the moment that they skip to
+/// is not looked for: the day then begins at midnight of Greenwich.
+pub fn midnight(at: Timestamp, locale: Locale) -> Timestamp {
+    let Some(utc) = DateTime::<Utc>::from_timestamp_millis(at.0) else { return at };
+    let day = utc.with_timezone(&locale.zone).date_naive().and_time(NaiveTime::MIN);
+    let begins = locale.zone.from_local_datetime(&day).earliest().map(|begins| begins.to_utc());
+    Timestamp(begins.unwrap_or_else(|| day.and_utc()).timestamp_millis())
 }

@@ -37,6 +37,12 @@ button-logout-yes = 🚪 Ya, keluarkan
 button-reconnect = 🔄 Sambungkan lagi
 button-reconnect-number = 🔄 Sambungkan lagi { $number }
 button-cancel-number = ✖ Batalkan { $number }
+button-make-primary = ★ Jadikan utama
+button-rename-number = ✏ Nama
+button-delete-number = 🗑 Hapus
+button-delete-yes = 🗑 Ya, hapus
+button-new-qr = 🔄 Kode QR baru
+button-new-code = 🔄 Kode baru
 button-keep = Tidak jadi
 button-again = 🔄 Coba lagi
 button-other-way = Pakai cara lain
@@ -47,6 +53,7 @@ button-forget = Biarkan saja
 
 note-cancelled = Dibatalkan
 note-connecting = Menyambungkan…
+note-primary = ★ Utama
 note-sending-again = Mengirim lagi…
 note-left = Dibiarkan
 note-stale = Tombol ini sudah tidak berlaku. Ketik /start untuk melihat posisi Anda.
@@ -58,6 +65,9 @@ command-link = Tautkan nomor WhatsApp
 command-numbers = Nomor Anda
 command-status = Apa yang tersambung dan sedang berjalan
 command-reconnect = Sambungkan lagi sebuah nomor
+command-primary = Pilih nomor utama Anda
+command-rename = Beri nama sebuah nomor
+command-delete = Hapus nomor yang sudah dikeluarkan, beserta pesannya
 command-logout = Lepaskan nomor
 command-language = Bahasa Inggris atau Indonesia
 command-cancel = Hentikan yang sedang dikerjakan
@@ -89,7 +99,7 @@ help =
     /menu posisi Anda, dan semua yang lain
     /link menautkan nomor: <code>/link qr</code>, atau <code>/link +62 812 3456 7890</code> untuk kode
     /numbers nomor Anda · /status keadaan saat ini
-    /reconnect · /logout untuk sebuah nomor: <code>/logout 2</code>
+    /reconnect · /primary · /rename · /logout · /delete untuk sebuah nomor: <code>/logout 2</code>
     /register mendaftarkan diri · /profile profil Anda · /people cari orang · /language ganti bahasa
     /back kembali satu pertanyaan · /cancel berhenti
     /erase menghapus semua data Anda
@@ -173,7 +183,7 @@ link-getting-qr = Meminta kode QR dari WhatsApp…
 link-getting-code = Meminta kode dari WhatsApp untuk { $phone }…
 link-paired = ✅ { $phone } sudah mengonfirmasi. Sedang masuk…
 linked = ✅ <b>{ $number }</b> sudah tertaut dan tersambung. Pesan orang ke nomor ini muncul di sini; balas pesannya untuk menjawab.
-number-unknown = Saya belum tahu nomor mana yang Anda maksud. Ketik urutannya di daftar, atau empat angka terakhirnya.
+number-unknown = Saya belum tahu nomor mana yang Anda maksud. Ketik urutannya di daftar, namanya, atau empat angka terakhirnya.
 numbers-page =
     <b>Nomor Anda</b> (halaman { $page } dari { $of })
     { $numbers }
@@ -247,7 +257,36 @@ state-connected = tersambung
 state-disconnected = terputus
 state-failed = bermasalah
 state-logging-out = sedang dikeluarkan
-state-removed = dilepas
+state-removed = sudah dikeluarkan
+number-line-primary = { $line } ★
+number-item = { $n }. { $line }
+number-item-facts =
+    { $item }
+    { $facts }
+number-facts = Kabar terakhir dari WhatsApp { $ago } · { $today } pesan hari ini
+number-facts-never = Belum ada kabar dari WhatsApp · { $today } pesan hari ini
+number-primary = ★ Nomor utama Anda
+number-since = Ditautkan { $at }
+number-removed = { $by ->
+    [owner] Anda keluarkan: { $at }
+    [phone] Dikeluarkan lewat ponsel atau oleh WhatsApp: { $at }
+   *[bot] Tidak bisa bertahan: { $at }
+}
+primary-set = ★ <b>{ $number }</b> sekarang nomor utama Anda.
+primary-usage = Yang mana? Sertakan urutannya di /numbers: <code>/primary 2</code>
+rename-title = pemberian nama nomor
+rename-which = Nomor mana yang mau diberi nama?
+rename-ask = Mau diberi nama apa <b>{ $number }</b>? Paling banyak { $most } karakter; <code>-</code> untuk tanpa nama.
+rename-bad = Ini tidak bisa saya pakai sebagai nama: { $problem }.
+rename-taken = Sudah ada nomor lain yang Anda beri nama “{ $label }”.
+renamed = { $number } sekarang bernama <b>{ $label }</b>.
+rename-undone = Namanya sudah dihapus: <b>{ $number }</b>
+delete-title = penghapusan nomor
+delete-which = Nomor mana yang mau dihapus?
+delete-none = Tidak ada yang bisa dihapus: hanya nomor yang sudah dikeluarkan. /logout
+delete-linked = <b>{ $number }</b> belum dikeluarkan, jadi tidak dihapus. /logout dulu.
+delete-ask = Hapus <b>{ $number }</b>? Catatannya hilang, begitu juga semua pesan yang diterima dan dikirimnya. Ini tidak bisa dibatalkan.
+deleted = <b>{ $number }</b> sudah dihapus beserta pesan-pesannya.
 status =
     <b>Status</b>
     Nomor: { $used } dari { $allowed }

@@ -7,6 +7,7 @@ mod format;
 mod markup;
 
 pub use catalog::source;
+pub use format::midnight;
 
 use crate::domain::{Arg, Language, Phrase, RichText};
 use std::time::Duration;

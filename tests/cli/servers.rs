@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sekat::domain::profile::REGISTRATION_LIFE;
 use sekat::domain::{
-    Account, AccountId, AccountState, Clock, Generation, LoginMethod, PhoneNumber, Registration, TelegramId, Timestamp,
+    Account, AccountId, AccountState, Clock, LoginMethod, PhoneNumber, Registration, TelegramId, Timestamp,
 };
 use sekat::session::servers::{PostgresOptions, PostgresServer, RedisOptions, RedisServer};
 use sekat::session::wire::Trust;
@@ -69,16 +69,8 @@ impl Servers {
             let (seal, now) = (SealKey::new(zeroize::Zeroizing::new([7; 32])), Timestamp::now());
             let clients = Clients::new(store.clone(), "main");
             for id in [1, 2] {
-                let account = Account {
-                    id: AccountId(id),
-                    state: AccountState::Connected,
-                    reason: None,
-                    phone: None,
-                    method: LoginMethod::Qr,
-                    generation: Generation(1),
-                    created_at: now,
-                    last_connected_at: Some(now),
-                };
+                let linked = Account::new(AccountId(id), LoginMethod::Qr, now);
+                let account = Account { state: AccountState::Connected, ..linked };
                 clients.tell(&seal, TelegramId(7), &account, now).await.unwrap();
             }
             let registration = |phone, life| Registration {

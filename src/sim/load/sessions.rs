@@ -1,7 +1,7 @@
 //! What do session files cost: writing thousands, reading them at a start, using the store meanwhile?
 use super::report::{Better, Figure};
 use super::{Options, progress};
-use crate::domain::{Account, AccountId, AccountState, Clock, Generation, LoginMethod, Place, TelegramId, Timestamp};
+use crate::domain::{Account, AccountId, AccountState, Clock, LoginMethod, Place, TelegramId, Timestamp};
 use crate::session::{FileStore, NumberState, SessionStore, UserSession, UserSessions};
 use anyhow::ensure;
 use std::path::Path;
@@ -35,16 +35,7 @@ pub async fn fill(dir: &Path, people: impl Iterator<Item = TelegramId>) -> anyho
 fn session(user: TelegramId) -> UserSession {
     let now = Timestamp::now();
     let waiting = if user.0.is_multiple_of(2) { Some(Place::new("link", "number")) } else { None };
-    let account = Account {
-        id: AccountId(1),
-        state: AccountState::Connected,
-        reason: None,
-        phone: None,
-        method: LoginMethod::Qr,
-        generation: Generation(1),
-        created_at: now,
-        last_connected_at: Some(now),
-    };
+    let account = Account { state: AccountState::Connected, ..Account::new(AccountId(1), LoginMethod::Qr, now) };
     let mut session = UserSession::new(user, now).waiting_for(waiting);
     session.numbers.push(NumberState::from(&account));
     session

@@ -8,7 +8,7 @@ use crate::store::{Claim, StoreError, Vault, VaultError, accounts, kept, sends};
 use crate::users::apply::{Applied, Applier};
 use crate::users::entry::UserEntry;
 use crate::users::news::News;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use tracing::{debug, error};
 
@@ -70,6 +70,9 @@ async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Res
     let applied = vault
         .step(now, move |tx, person| {
             let Some(number) = accounts::get(tx, id)? else { return Ok(Applied::default()) };
+            if matches!(event, ClientEvent::Online) {
+                accounts::heard(tx, id, now)?;
+            }
             let step = match refused {
                 Some(reason) => account::taken(&number, reason),
                 None => {
@@ -100,6 +103,9 @@ async fn message_news(entry: &Arc<UserEntry>, vault: &Vault, mut news: Vec<News>
         .step(now, move |tx, person| {
             let mut applied = Applied::default();
             let mut applier = Applier::new(tx, person, String::new())?;
+            for account in news.iter().map(|p| p.account).collect::<BTreeSet<_>>() {
+                accounts::heard(tx, account, now)?;
+            }
             for piece in news {
                 let (ids, state, reason) = match piece.event {
                     ClientEvent::Ack { message_id, refused: None } => (vec![message_id], SendState::Sent, None),
