@@ -11,7 +11,7 @@ use sekat::store::keys::MasterKey;
 use sekat::store::says::Said;
 use sekat::store::sends::{NewSend, SendState};
 use sekat::store::{
-    Claim, Claims, DbThreads, RawKey, Vault, Vaults, accounts, flags, inbox, messages, says, sends, shows,
+    Claim, Claims, DbThreads, RawKey, Vault, Vaults, accounts, flags, inbox, messages, says, sends, shows, talked,
 };
 
 const ANA: TelegramId = TelegramId(1001);
@@ -378,6 +378,41 @@ async fn a_number_that_is_logged_out_stays_on_record_until_it_is_deleted_with_it
     assert_eq!(left, [other.0, other.0]);
     assert!(former().await.unwrap().is_empty());
     assert_eq!(stars(&vault).await, [(other.0, true)]);
+}
+
+#[tokio::test]
+async fn a_contact_is_remembered_with_every_number_that_they_talked_with() {
+    let room = Room::new();
+    let vault = room.vault().await;
+    let citra = || Jid("1@s.whatsapp.net".into());
+    let later = Timestamp(NOW.0 + 60_000);
+    let (first, second) = vault
+        .tx(move |tx| {
+            let ids = [accounts::create(tx, &LoginMethod::Qr, NOW)?, accounts::create(tx, &LoginMethod::Qr, NOW)?];
+            // Under the other address at first; once both are known it is one contact, and a redelivery counts once.
+            messages::add(tx, ids[0], &inbound("a", "1@lid", None))?;
+            messages::add(tx, ids[0], &inbound("b", "1@s.whatsapp.net", Some("1@lid")))?;
+            messages::add(tx, ids[0], &inbound("b", "1@lid", None))?;
+            messages::add(tx, ids[1], &inbound("c", "1@s.whatsapp.net", None))?;
+            let chat = Jid("1@s.whatsapp.net".into());
+            let new = NewSend { account: ids[0], chat: &chat, message_id: "d", text: "x", asked_by: MessageId(7) };
+            sends::add(tx, "s", 0, &new, later)?;
+            sends::add(tx, "s", 0, &new, later)?;
+            let group = Jid("9@g.us".into());
+            let new = NewSend { account: ids[0], chat: &group, message_id: "e", text: "x", asked_by: MessageId(7) };
+            sends::add(tx, "s", 1, &new, later)?;
+            Ok((ids[0], ids[1]))
+        })
+        .await
+        .unwrap();
+    let known = vault.db().read(move |db| talked::numbers(db, &citra())).await.unwrap();
+    let told: Vec<_> = known.iter().map(|t| (t.account, t.last_at == later, t.count)).collect();
+    assert_eq!(told, [(first, true, 3), (second, false, 1)]);
+    assert!(known[0].first_at < later);
+    let none = vault
+        .db()
+        .read(|db| Ok((talked::numbers(db, &Jid("9@g.us".into()))?, talked::numbers(db, &Jid("1@lid".into()))?)));
+    assert_eq!(none.await.unwrap(), (Vec::new(), Vec::new()));
 }
 
 #[tokio::test]

@@ -226,6 +226,12 @@ async fn one_number_among_several() {
         visit.commands("primary gudang 2").await;
         visit.commands("primary 3").await;
         visit.commands("primary 0001").await;
+        visit.commands("write").await;
+        visit.says("12").await;
+        visit.says("0812 3456 7890").await;
+        visit.says("Halo, kue pesanannya sudah siap").await;
+        visit.commands("write +6281234567890 Halo").await;
+        visit.commands("write x Halo").await;
         visit.commands("rename toko -").await;
         visit.commands("delete 1").await;
         visit.commands("numbers").await;

@@ -97,6 +97,17 @@ async fn one_of_two_numbers_is_the_primary_one_has_a_name_and_is_deleted_in_the_
     stage.kill().await?;
     stage.start().await?;
     numbers_say(&mut ana, "2. 🟢 Toko Roti — connected ★").await?;
+    // A new chat hears from the primary one, by a command or step by step.
+    ana.send("/write +628220000002 Hello Dewi").await?;
+    ana.wait_text("To +628220000002, from Toko Roti.", PATIENCE).await?;
+    ana.send("/write").await?;
+    ana.wait_text("To which number", PATIENCE).await?;
+    ana.send("+62 822 0000 002").await?;
+    ana.wait_text("What do you want to write to +628220000002?", PATIENCE).await?;
+    ana.send("It is me again").await?;
+    assert_eq!(inbox_of(&stage, DEWI, 2).await?, ["Hello Dewi", "It is me again"]);
+    let written = stage.whatsapp.inbox(DEWI, 0, std::time::Duration::ZERO).await?;
+    assert!(written.iter().all(|message| message.from == SHOP));
     // When it goes, the other one takes its place; it can be deleted only then.
     ana.send("/delete toko roti").await?;
     ana.wait_text("Toko Roti is not logged out, so it stays.", PATIENCE).await?;

@@ -57,3 +57,13 @@ pub enum Input {
     /// The person lets the bot write again.
     Unblocked,
 }
+
+impl Input {
+    /// The message, when it is a text or a command.
+    pub fn typed(&self) -> Option<MessageId> {
+        match self {
+            Self::Text { message, .. } | Self::Command { message, .. } => Some(*message),
+            _ => None,
+        }
+    }
+}

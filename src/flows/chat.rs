@@ -2,7 +2,9 @@
 use super::onboarding::{self, PROGRESS};
 use super::{Changes, Env, button, link, phrases};
 use crate::domain::effect::Slot;
-use crate::domain::{Account, Action, Class, Content, Effect, InboundMessage, MessageId, Reason, Shown};
+use crate::domain::{
+    Account, AccountId, Action, Class, Content, Effect, InboundMessage, Jid, MessageId, Reason, Shown,
+};
 use crate::store::UserContext;
 use crate::store::sends::{Send, SendState};
 use crate::t;
@@ -23,17 +25,22 @@ pub fn answer(user: &UserContext, text: &str, message: MessageId, env: &Env) -> 
     let Some(account) = user.account(origin.account).filter(|a| a.state.is_linked()) else {
         return Changes::default().reply(message, t!("chat-number-gone"));
     };
-    if text.len() > WHATSAPP_TEXT_BYTES {
+    let Some(send) = send(account.id, origin.chat.clone(), text, message, env) else {
         return Changes::default().reply(message, t!("chat-too-long"));
-    }
-    let send = Effect::SendWhatsApp {
-        account: account.id,
-        chat: origin.chat.clone(),
-        text: text.to_owned(),
-        message_id: env.message_id.clone(),
-        asked_by: message,
     };
     Changes::default().effect(send).before(onboarding::answered(user.get(PROGRESS).unwrap_or_default()))
+}
+
+/// A text to WhatsApp, as this message asks for it. `None`: it is too long.
+pub fn send(account: AccountId, chat: Jid, text: &str, asked_by: MessageId, env: &Env) -> Option<Effect> {
+    let message_id = env.message_id.clone();
+    (text.len() <= WHATSAPP_TEXT_BYTES).then(|| Effect::SendWhatsApp {
+        account,
+        chat,
+        text: text.to_owned(),
+        message_id,
+        asked_by,
+    })
 }
 
 /// A message that a number received, as it is shown to its owner. `name`: how the sender is known.

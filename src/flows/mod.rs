@@ -23,6 +23,7 @@ pub mod profile;
 pub mod registration;
 pub mod rename;
 pub mod roster;
+pub mod write;
 
 use crate::domain::effect::{Origin, Placing, Slot};
 use crate::domain::{
@@ -242,6 +243,7 @@ pub const FLOWS: &[Registered] = &[
     Registered { command: "register", about: || t!("command-register"), flow: &Of::<registration::Registering>::new() },
     Registered { command: "profile", about: || t!("command-profile"), flow: &Of::<profile::Profiling>::new() },
     Registered { command: "logout", about: || t!("command-logout"), flow: &Of::<logout::Logout>::new() },
+    Registered { command: "write", about: || t!("command-write"), flow: &Of::<write::Write>::new() },
     Registered { command: "rename", about: || t!("command-rename"), flow: &Of::<rename::Rename>::new() },
     Registered { command: "delete", about: || t!("command-delete"), flow: &Of::<delete::Delete>::new() },
     Registered { command: "erase", about: || t!("command-erase"), flow: &Of::<erase::Erase>::new() },
@@ -307,6 +309,7 @@ fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: 
         "status" => menu::open(Section::Status, user, env),
         "logout" => logout::command(user, rest, env),
         "primary" => number::primary_named(user, rest, message),
+        "write" => write::command(user, rest, env),
         "rename" => rename::command(user, rest, env),
         "delete" => delete::command(user, rest, env),
         "reconnect" => numbers::reconnect_named(user, rest, message),

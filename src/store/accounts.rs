@@ -2,6 +2,7 @@
 use super::error::Result;
 use super::handle::Tx;
 use super::rows::{from_json, from_word, json, word};
+use super::talked;
 use crate::domain::{
     Account, AccountId, AccountState, Generation, Label, LoginMethod, PhoneNumber, Reason, RemovedBy, Timestamp,
 };
@@ -175,6 +176,7 @@ pub fn delete(tx: &Tx<'_>, id: AccountId) -> Result<()> {
             [id],
         )?;
         tx.execute("DELETE FROM shows WHERE slot = 'link:' || ?1", [id])?;
+        talked::forget(tx, id)?;
         for table in ["messages", "sends", "aliases", "origins"] {
             tx.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [id])?;
         }

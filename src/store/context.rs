@@ -34,6 +34,7 @@ pub struct UserContext {
     accounts: Vec<Account>,
     former: Vec<Account>,
     today: HashMap<AccountId, usize>,
+    typed: Option<MessageId>,
     conversation: Conversation,
     waits_since: Option<Timestamp>,
     screen: Option<MessageId>,
@@ -65,6 +66,7 @@ pub(in crate::store) fn load(
         accounts: accounts::list(tx)?,
         former: accounts::former(tx)?,
         today: HashMap::new(),
+        typed: input.and_then(Input::typed),
         waits_since: changed_at.filter(|_| conversation.open.is_some()),
         screen: shows::message(tx, &Slot::question(conversation.run))?,
         conversation,
@@ -138,6 +140,10 @@ impl UserContext {
     /// Numbers that were theirs and are logged out, the last first.
     pub fn former(&self) -> &[Account] {
         &self.former
+    }
+    /// The message that they have just typed.
+    pub fn typed(&self) -> Option<MessageId> {
+        self.typed
     }
     /// How many messages this number has received and sent today, as the person's clock has it. Counted only for screens
     /// that tell it.

@@ -2,6 +2,7 @@
 use super::error::Result;
 use super::handle::Tx;
 use super::rows::json;
+use super::talked;
 use crate::domain::{AccountId, InboundMessage, Jid};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -12,10 +13,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// [`StoreError`](super::StoreError).
 pub fn add(tx: &Tx<'_>, account: AccountId, message: &InboundMessage) -> Result<Option<i64>> {
     if let Some(alt) = &message.sender_alt {
-        tx.prepare_cached(
+        let learnt = tx.prepare_cached(
             "INSERT INTO aliases VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET jid = excluded.jid WHERE jid != excluded.jid",
         )?
         .execute(params![account.0, alt.0, message.sender.0])?;
+        if learnt > 0 {
+            talked::join(tx, account, alt, &message.sender)?;
+        }
     }
     let sender = canonical(tx, account, &message.sender)?;
     let chat = canonical(tx, account, &message.chat)?;
@@ -39,6 +43,7 @@ pub fn add(tx: &Tx<'_>, account: AccountId, message: &InboundMessage) -> Result<
         json(&message.content)?
     ])?;
     let seq = tx.last_insert_rowid();
+    talked::note(tx, account, &chat, message.sent_at)?;
     if let Some(name) = message.push_name.as_deref().filter(|n| !n.is_empty() && !message.from_me) {
         tx.prepare_cached("INSERT INTO contacts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET name = ?2 WHERE name != ?2")?
             .execute(params![sender.0, name])?;

@@ -27,6 +27,7 @@ pub mod sends;
 pub mod shows;
 pub mod spool;
 pub mod sqlcipher;
+pub mod talked;
 pub mod threads;
 pub mod tokens;
 pub mod vault;

@@ -10,6 +10,7 @@ pub const USER: &[Migration] = &[
     // Taking somebody's profile down is an order now.
     Migration { version: 5, name: "no withdrawals", sql: "DROP TABLE withdrawals;" },
     Migration { version: 6, name: "several numbers", sql: NUMBERS },
+    Migration { version: 7, name: "contacts' numbers", sql: TALKED },
 ];
 
 const FIRST: &str = "
@@ -117,4 +118,15 @@ CREATE UNIQUE INDEX accounts_primary ON accounts (is_primary) WHERE is_primary =
 -- For counting those of a day.
 CREATE INDEX messages_by_time ON messages (account, sent_at);
 CREATE INDEX sends_by_time ON sends (account, created_at);
+";
+
+const TALKED: &str = "
+-- Which numbers each contact has talked with.
+CREATE TABLE contact_numbers (
+  jid TEXT NOT NULL, account INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL, count INTEGER NOT NULL,
+  PRIMARY KEY (jid, account)) WITHOUT ROWID;
+CREATE INDEX contact_numbers_of ON contact_numbers (account);
+INSERT INTO contact_numbers SELECT chat, account, min(at), max(at), count(*) FROM (
+    SELECT chat, account, sent_at AS at FROM messages UNION ALL SELECT chat, account, created_at FROM sends)
+  WHERE chat NOT LIKE '%@g.us' GROUP BY chat, account;
 ";

@@ -3,6 +3,7 @@
 use super::error::Result;
 use super::handle::Tx;
 use super::rows::{from_word, word};
+use super::talked;
 use crate::domain::{AccountId, Delivery, Jid, MessageId, Reason, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
@@ -84,11 +85,15 @@ pub struct NewSend<'a> {
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn add(tx: &Tx<'_>, source: &str, n: usize, new: &NewSend<'_>, now: Timestamp) -> Result<()> {
-    tx.prepare_cached(
-        "INSERT INTO sends (source, n, account, chat, message_id, text, asked_by, created_at)
+    let added = tx
+        .prepare_cached(
+            "INSERT INTO sends (source, n, account, chat, message_id, text, asked_by, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
-    )?
-    .execute(params![source, n, new.account.0, new.chat.0, new.message_id, new.text, new.asked_by.0, now.0])?;
+        )?
+        .execute(params![source, n, new.account.0, new.chat.0, new.message_id, new.text, new.asked_by.0, now.0])?;
+    if added > 0 {
+        talked::note(tx, new.account, new.chat, now)?;
+    }
     Ok(())
 }
 

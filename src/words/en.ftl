@@ -77,7 +77,8 @@ command-link = Link a WhatsApp number
 command-numbers = Your numbers
 command-status = What is connected and what is under way
 command-reconnect = Connect a number again
-command-primary = Choose your primary number
+command-write = Write to somebody first
+command-primary = Choose the number that writes to new chats
 command-rename = Give a number a name
 command-delete = Delete a number that is logged out, with its messages
 command-logout = Unlink a number
@@ -114,6 +115,7 @@ help =
     /menu where you are, and everything else
     /link link a number: <code>/link qr</code>, or <code>/link +62 812 3456 7890</code> for a code
     /numbers your numbers · /status what goes on
+    /write to somebody first: <code>/write +6281234567890 Hello</code>
     /reconnect · /primary · /rename · /logout · /delete for a number: <code>/logout 2</code>
     /register tell me who you are · /profile what others find · /people find others · /language
     /back one question back · /cancel stop
@@ -287,7 +289,7 @@ number-facts-never = WhatsApp not heard from yet · { $today ->
     [one] { $today } message today
    *[other] { $today } messages today
 }
-number-primary = ★ Your primary number
+number-primary = ★ Your primary number: messages to new chats leave from it.
 number-since = Linked { $at }
 number-removed = { $by ->
     [owner] You logged it out: { $at }
@@ -296,6 +298,13 @@ number-removed = { $by ->
 }
 primary-set = ★ <b>{ $number }</b> is your primary number.
 primary-usage = Which one? Add its place in /numbers: <code>/primary 2</code>
+button-write = ✉ Write
+write-title = writing to somebody
+write-to = To which number do you want to write? With its country code, for example: <code>+62 812 3456 7890</code>
+write-from = From which of your numbers do you want to write to { $to }?
+write-text = What do you want to write to { $to }? It leaves from <b>{ $from }</b>.
+write-done = To { $to }, from <b>{ $from }</b>.
+write-no-primary = Your primary number is not linked at the moment. Choose another one with /primary, or type /write alone and I ask from which.
 rename-title = naming a number
 rename-which = Which number do you want to name?
 rename-ask = What do you call <b>{ $number }</b>? At most { $most } characters; <code>-</code> for no name.

@@ -65,7 +65,8 @@ command-link = Tautkan nomor WhatsApp
 command-numbers = Nomor Anda
 command-status = Apa yang tersambung dan sedang berjalan
 command-reconnect = Sambungkan lagi sebuah nomor
-command-primary = Pilih nomor utama Anda
+command-write = Kirim pesan lebih dulu ke seseorang
+command-primary = Pilih nomor untuk menulis ke obrolan baru
 command-rename = Beri nama sebuah nomor
 command-delete = Hapus nomor yang sudah dikeluarkan, beserta pesannya
 command-logout = Lepaskan nomor
@@ -99,6 +100,7 @@ help =
     /menu posisi Anda, dan semua yang lain
     /link menautkan nomor: <code>/link qr</code>, atau <code>/link +62 812 3456 7890</code> untuk kode
     /numbers nomor Anda · /status keadaan saat ini
+    /write menulis lebih dulu: <code>/write +6281234567890 Halo</code>
     /reconnect · /primary · /rename · /logout · /delete untuk sebuah nomor: <code>/logout 2</code>
     /register mendaftarkan diri · /profile profil Anda · /people cari orang · /language ganti bahasa
     /back kembali satu pertanyaan · /cancel berhenti
@@ -265,7 +267,7 @@ number-item-facts =
     { $facts }
 number-facts = Kabar terakhir dari WhatsApp { $ago } · { $today } pesan hari ini
 number-facts-never = Belum ada kabar dari WhatsApp · { $today } pesan hari ini
-number-primary = ★ Nomor utama Anda
+number-primary = ★ Nomor utama Anda: pesan ke obrolan baru dikirim dari sini.
 number-since = Ditautkan { $at }
 number-removed = { $by ->
     [owner] Anda keluarkan: { $at }
@@ -274,6 +276,13 @@ number-removed = { $by ->
 }
 primary-set = ★ <b>{ $number }</b> sekarang nomor utama Anda.
 primary-usage = Yang mana? Sertakan urutannya di /numbers: <code>/primary 2</code>
+button-write = ✉ Tulis
+write-title = menulis ke seseorang
+write-to = Mau menulis ke nomor mana? Sertakan kode negaranya, contoh: <code>+62 812 3456 7890</code>
+write-from = Mau menulis ke { $to } dari nomor Anda yang mana?
+write-text = Mau menulis apa ke { $to }? Dikirim dari <b>{ $from }</b>.
+write-done = Ke { $to }, dari <b>{ $from }</b>.
+write-no-primary = Nomor utama Anda sedang tidak tertaut. Pilih yang lain dengan /primary, atau ketik /write saja dan saya tanyakan dari mana.
 rename-title = pemberian nama nomor
 rename-which = Nomor mana yang mau diberi nama?
 rename-ask = Mau diberi nama apa <b>{ $number }</b>? Paling banyak { $most } karakter; <code>-</code> untuk tanpa nama.
