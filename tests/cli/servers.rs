@@ -156,7 +156,7 @@ fn health_and_stats_have_the_promised_shape() {
 fn a_start_that_cannot_work_says_in_one_line_which_setting_is_wrong() {
     let (servers, place) = (Servers::start(), Place::new(""));
     let wrong = servers.postgres.url().replace(PASSWORD, "SECRET-and-wrong");
-    let nowhere = servers.postgres.url().replace("/sekat", "/elsewhere");
+    let nowhere = format!("{}-elsewhere", servers.postgres.url());
     for (name, value, setting, what) in [
         ("REDIS_PASSWORD", "SECRET-and-wrong", "redis.password (REDIS_PASSWORD)", "does not accept"),
         ("REDIS_DATABASE", "99", "redis.database (REDIS_DATABASE)", "no such database on the server: number 99"),
@@ -207,7 +207,9 @@ fn doctor_asks_the_servers_and_a_server_that_is_only_away_stops_no_start() {
     let (_, found) = doctor_with(&place, "http://127.0.0.1:9");
     assert!(found["findings"].as_array().unwrap().iter().all(|f| f["check"] != "redis"), "not used, not asked");
     // Started while both are away, and stopped: it serves from the vaults.
-    let (daemon, _socket) = place.daemon_with(|command| drop(servers.with(command)));
+    let (daemon, _socket) = place.daemon_with(|command| {
+        servers.with(command);
+    });
     daemon.signal("TERM");
     let log = daemon.ended_saying(0);
     for setting in ["redis.host (REDIS_HOST)", "postgres.url (DATABASE_URL)"] {
