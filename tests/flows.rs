@@ -1,17 +1,21 @@
 //! The flow engine: what every flow gets from it, tried on a real vault.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, and its own helpers do so too")]
 
+#[path = "support/desk.rs"]
+#[allow(dead_code, reason = "no test needs all of it")]
+mod desk;
 mod flows {
-    pub mod desk;
     pub mod lunch;
+    mod profile;
 }
 
-use flows::desk::{Desk, TTL};
+use desk::{Desk, TTL};
 use flows::lunch::Lunch;
 use proptest::prelude::*;
-use sekat::domain::{Input, PhoneNumber, Phrase};
+use sekat::domain::{Conversation, Input, Open, PhoneNumber, Phrase, Timestamp};
 use sekat::flows::engine::Of;
 use sekat::flows::{FLOWS, Registered, erase, link};
+use sekat::store::flags;
 use std::time::Duration;
 
 static THREE: [Registered; 3] = [
@@ -117,6 +121,20 @@ async fn what_nobody_answers_is_put_aside_and_can_be_taken_up_again() {
     assert!(desk.presses_data(&resume).await.presses[0].1.is_some(), "once");
     desk.says("3").await;
     assert_eq!(desk.sees().await, "3 × soto. Right?");
+}
+
+#[tokio::test]
+async fn a_flow_that_this_version_does_not_know_any_more_goes_by_itself() {
+    let desk = desk().await;
+    desk.given(|tx| {
+        let open = Some(Open::new("picnic", "basket"));
+        flags::set_conversation(tx, &Conversation { turn: 7, open, ..Conversation::default() }, Timestamp(0))
+    })
+    .await;
+    desk.says("bread").await;
+    assert_eq!(desk.conversation().await, Conversation { turn: 8, ..Conversation::default() });
+    desk.commands("lunch").await;
+    assert_eq!(desk.sees().await, "What would you like?");
 }
 
 #[tokio::test]
@@ -234,7 +252,31 @@ enum Act {
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let commands = ["link", "erase", "start", "help", "numbers", "status", "logout", "language", "cancel", "nonsense"];
+    let commands = [
+        "link",
+        "erase",
+        "start",
+        "help",
+        "numbers",
+        "status",
+        "logout",
+        "language",
+        "cancel",
+        "nonsense",
+        "menu",
+        "back",
+        "reconnect",
+        "resend",
+        "register",
+        "profile",
+        "people",
+        "people roti",
+        "more",
+        "person 1",
+        "takedown 1 yes",
+        "members",
+        "member 1001",
+    ];
     let texts = prop_oneof![
         Just("+62 812 3456 7890".to_owned()),
         Just("7".to_owned()),
@@ -302,6 +344,10 @@ async fn act(desk: &Desk, act: Act, seen: &mut Vec<String>) {
 
 async fn whatever(flows: &'static [Registered], begin: &str, all: Vec<Act>) {
     let desk = Desk::with(flows).await;
+    if begin == "profile" {
+        nearly_registered(&desk).await;
+        desk.presses("Yes, register me").await;
+    }
     desk.commands(begin).await;
     let mut seen = Vec::new();
     let mut most = 0;

@@ -3,8 +3,7 @@
 use chrono_tz::Tz;
 use sekat::domain::profile::{REGISTRATION_LIFE, Shows};
 use sekat::domain::{
-    About, AccountId, CardId, Details, Email, Language, LoginMethod, PersonName, PhoneNumber, Place, TelegramId,
-    Timestamp,
+    About, AccountId, Details, Email, Language, LoginMethod, PersonName, PhoneNumber, Place, TelegramId, Timestamp,
 };
 use sekat::store::keys::MasterKey;
 use sekat::store::profile::{self, Edition};
@@ -88,12 +87,7 @@ async fn what_is_published_is_a_copy_that_waits_to_be_shared() {
             assert!(profile::publish(tx, Shows::default())? && profile::unpublish(tx)?);
             let last = profile::publication(tx)?.unwrap();
             assert_eq!((last.card, last.edition, last.is_shared), (None, Edition(4), false));
-            profile::withdraw(tx, CardId(9))?;
-            profile::withdraw(tx, CardId(9))?;
             profile::set_shared(tx, last.edition)?;
-            assert!(left::of(tx)?.unfinished);
-            assert_eq!(profile::withdrawals(tx)?, [CardId(9)]);
-            profile::end_withdrawal(tx, CardId(9))?;
             assert!(!left::of(tx)?.unfinished && !profile::is_outside(tx)?);
             Ok(())
         })
@@ -167,7 +161,7 @@ async fn a_vault_from_before_profiles_keeps_everything_and_gets_them() {
             let (locale, known) = (flags::locale(tx)?, profile::get(tx)?.is_some());
             assert_eq!(locale.language, Language::Indonesian);
             assert_eq!(locale.zone, if known { Tz::Asia__Makassar } else { Tz::UTC });
-            assert_eq!(tx.query_row("PRAGMA user_version", [], |r| r.get::<_, u32>(0))?, 3);
+            assert_eq!(tx.query_row("PRAGMA user_version", [], |r| r.get::<_, u32>(0))?, 5);
             profile::save(tx, &details("Ana"), NOW)
         })
         .await

@@ -99,7 +99,7 @@ async fn what_is_said_goes_by_class_then_age_and_is_marked_after_a_death() {
             says::add(tx, "a", 2, Class::Answer, &text("second answer"), None, NOW)?;
             says::add(tx, "a", 2, Class::Answer, &text("the same effect again"), None, NOW)?;
             let mut order = Vec::new();
-            while let Some(say) = says::take(tx)? {
+            while let Some(say) = says::take(tx, Timestamp(0))? {
                 order.push((said(&say.out).to_owned(), say.repeated));
             }
             Ok(order)
@@ -108,7 +108,8 @@ async fn what_is_said_goes_by_class_then_age_and_is_marked_after_a_death() {
         .unwrap();
     let expected = ["first answer", "second answer", "forward"].map(|t| (t.to_owned(), false));
     assert_eq!(order, expected);
-    let (recovered, say) = vault.tx(|tx| Ok((says::recover(tx)?, says::take(tx)?.unwrap()))).await.unwrap();
+    let (recovered, say) =
+        vault.tx(|tx| Ok((says::recover(tx)?, says::take(tx, Timestamp(0))?.unwrap()))).await.unwrap();
     assert_eq!((recovered, say.repeated), (3, true));
 }
 
@@ -122,13 +123,68 @@ async fn a_said_message_stands_for_its_chat() {
         .await
         .tx(move |tx| {
             says::add(tx, "w", 0, Class::Forward, &text("hi"), Some(&origin), NOW)?;
-            let say = says::take(tx)?.unwrap();
+            let say = says::take(tx, Timestamp(0))?.unwrap();
             says::record(tx, &say, Said::Sent(MessageId(55)))?;
             Ok((says::origin(tx, ChatId(1001), MessageId(55))?, says::origin(tx, ChatId(1001), MessageId(56))?))
         })
         .await
         .unwrap();
     assert!(found.0 == Some(wanted) && found.1.is_none());
+}
+
+#[tokio::test]
+async fn what_is_held_up_comes_together_chat_by_chat_and_in_order() {
+    let room = Room::new();
+    let vault = room.vault().await;
+    let late = Timestamp(NOW.0 + 6_000);
+    let origin = |chat: &str| Origin { account: AccountId(3), chat: Jid(chat.into()) };
+    let said = vault
+        .tx(move |tx| {
+            for n in 0..20 {
+                for who in ["Citra", "Dewi"] {
+                    let from = origin(&format!("{who}@s.whatsapp.net"));
+                    says::add(tx, who, n, Class::Forward, &text(&format!("{who} → me\n\n{n}")), Some(&from), NOW)?;
+                }
+            }
+            says::add(
+                tx,
+                "long",
+                0,
+                Class::Forward,
+                &text(&"x".repeat(4_090)),
+                Some(&origin("Citra@s.whatsapp.net")),
+                NOW,
+            )?;
+            says::add(tx, "new", 0, Class::Answer, &text("an answer"), None, NOW)?;
+            // What has just come is not held up, whatever there is of it.
+            let answer = says::take(tx, NOW)?.unwrap();
+            let alone = says::take(tx, NOW)?.unwrap();
+            assert!(alone.merged.is_empty());
+            says::record(tx, &alone, Said::Again { maybe: false })?;
+            says::record(tx, &answer, Said::Sent(MessageId(1)))?;
+
+            let first = says::take(tx, late)?.unwrap();
+            says::record(tx, &first, Said::Apart(late))?;
+            let apart = says::take(tx, late)?.unwrap();
+            assert!(apart.merged.is_empty(), "each by itself, since one may be at fault");
+            says::record(tx, &apart, Said::Again { maybe: false })?;
+            let later = Timestamp(late.0 + 6_000);
+            let mut said = Vec::new();
+            for message in 10.. {
+                let Some(say) = says::take(tx, later)? else { break };
+                said.push((self::said(&say.out).to_owned(), say.merged.len()));
+                says::record(tx, &say, Said::Sent(MessageId(message)))?;
+            }
+            assert!(says::origin(tx, ChatId(1001), MessageId(10))? == Some(origin("Citra@s.whatsapp.net")));
+            Ok(said)
+        })
+        .await
+        .unwrap();
+    let all = (0..20).map(|n| n.to_string()).collect::<Vec<_>>().join("\n\n");
+    assert_eq!(said[0], (format!("Citra → me\n\n{all}"), 19), "the long one has no room in it");
+    // Fewer than that are no pressure.
+    assert_eq!(said[1], ("Dewi → me\n\n0".to_owned(), 0));
+    assert_eq!(said.len(), 1 + 20 + 1);
 }
 
 #[tokio::test]

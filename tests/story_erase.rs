@@ -91,6 +91,8 @@ async fn everything_goes_and_a_receipt_says_what() -> anyhow::Result<()> {
     assert!(receipt.text.contains("devices removed at WhatsApp: 1"), "{}", receipt.text);
     assert!(receipt.text.contains("numbers freed: 1"), "{}", receipt.text);
     assert!(!receipt.text.contains("could not be removed"), "{}", receipt.text);
+    // How far it had come stands where she confirmed it.
+    assert!(ana.transcript().await?.iter().any(|m| m.text.ends_with("▰▰▰▰▰▰▰▰▰▰ 1 of 1 devices")));
     assert_ana_is_gone(&stage)?;
     assert_budi_is_well(&stage, &mut budi).await?;
 

@@ -248,6 +248,10 @@ async fn owner_and_admins_invite_in_the_chat_and_nobody_else_does() -> anyhow::R
     eve.send("/admins").await?;
     let admins = eve.wait_text("Owner and admins", PATIENCE).await?.text;
     assert!(admins.ends_with("• 9001, owner\n• 9002, admin by configuration\n• 6666, admin"), "{admins}");
+    eve.send("/members").await?;
+    let all = eve.wait_text("5 people", PATIENCE).await?.text;
+    assert!(all.contains("1. 6666 — admin, came ") && all.contains(" by invitation #1\n2. 1001 — member\n"), "{all}");
+    assert!(all.ends_with("\n4. 9001 — owner\n5. 9002 — admin"), "{all}");
     eve.send("/invites").await?;
     let list = eve.wait_text("Invitations", PATIENCE).await?;
     assert!(list.text.contains("#2: 0 of 30 used, open until") && list.text.contains("— chess club"), "{}", list.text);

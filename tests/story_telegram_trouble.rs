@@ -57,6 +57,24 @@ async fn a_storm_of_refusals_delays_and_loses_nothing() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_telegrams_limits_hold_up_comes_together_and_can_be_answered() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (stage, mut ana) = open(folder.path()).await?;
+    stage.telegram.client().fault(&fault(1, status(429, Some(6)))).await?;
+    stage.whatsapp.send_bulk(CITRA, ANAS, "message ", 120).await?;
+    let last = ana.wait_text("message 120", PATIENCE).await?;
+    let chat = ana.transcript().await?;
+    let lines: Vec<&str> = chat.iter().flat_map(|m| m.text.lines()).filter(|l| l.starts_with("message ")).collect();
+    assert_eq!(lines, numbered(120), "each once, in order");
+    let parts = chat.iter().filter(|m| m.text.contains("message ")).count();
+    assert!(parts < 60, "{parts} messages for what was held up");
+    ana.reply(last.message_id, "slowly, please").await?;
+    let received = stage.whatsapp.inbox(CITRA, 0, PATIENCE).await?;
+    assert_eq!(received[0].text, "slowly, please");
+    stage.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_chat_that_must_wait_does_not_hold_up_another() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (stage, ana) = open(folder.path()).await?;

@@ -1,7 +1,6 @@
 //! What a step wants done in the world. A step only says it; senders do it.
 use super::{
-    AccountId, Action, CardId, ChatId, Details, Jid, Language, MessageId, PhoneNumber, Phrase, RichText, Shows,
-    Timestamp,
+    AccountId, Action, ChatId, Details, Jid, Language, MessageId, PhoneNumber, Phrase, RichText, Shows, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -108,9 +107,14 @@ impl Slot {
     pub fn question(run: u32) -> Self {
         Slot(format!("question:{run}"))
     }
-    /// How urgent it is: the person waits for a question and a linking, an outcome is news.
+    /// A message that turns from one screen into another.
+    pub fn screen(message: MessageId) -> Self {
+        Slot(format!("screen:{message}"))
+    }
+    /// How urgent it is: the person waits for a question, a screen and a linking, an outcome is news.
     pub fn class(&self) -> Class {
-        if self.0.starts_with("link:") || self.0.starts_with("question:") { Class::Answer } else { Class::Progress }
+        let awaited = ["link:", "question:", "screen:"].iter().any(|kind| self.0.starts_with(kind));
+        if awaited { Class::Answer } else { Class::Progress }
     }
     /// The message that tells what became of an answer sent to WhatsApp.
     pub fn outcome(message_id: &str) -> Self {
@@ -176,6 +180,15 @@ pub enum Effect {
         /// Where.
         placing: Placing,
     },
+    /// Show something in the place of this message of ours.
+    Turn {
+        /// The message.
+        message: MessageId,
+        /// What it says from now on.
+        text: Phrase,
+        /// Buttons.
+        keyboard: Vec<Vec<Button>>,
+    },
     /// Answer a pressed button; at once or never.
     AnswerPress {
         /// Telegram's id of the press.
@@ -218,7 +231,9 @@ pub enum Effect {
     Logout(AccountId),
     /// Speak this language from now on, what is said after this included.
     Speak(Language),
-    /// Have this done that concerns others, if this user may.
+    /// Keep something under this key's name, as JSON; `None`: nothing any more.
+    Keep(&'static str, Option<String>),
+    /// Have this done that lies outside the vault, if this user may.
     Order(super::Order),
     /// Write down what the person has told of themselves. The first time registers them.
     SaveProfile(Details),
@@ -226,8 +241,6 @@ pub enum Effect {
     Publish(Shows),
     /// Let nobody find the profile any more.
     Unpublish,
-    /// Take somebody's published profile away. For those who may.
-    WithdrawProfile(CardId),
     /// Keep a registration for taking it up again within 24 hours.
     KeepRegistration {
         /// The number that it is for.

@@ -1,9 +1,11 @@
-//! What owner and admins order, and what came of it.
+//! What is ordered that lies outside one's own vault, and what came of it.
 //!
-//! The only effect of a step that names another person. A step merely writes it down; `store::Members` carries it out, and
-//! asks once more whether whoever ordered it may.
-use super::{Invite, InviteCode, Role, TelegramId, Terms, Timestamp};
+//! The only effect of a step that names another person, or reads what others have published. A step merely writes it down;
+//! before it is carried out `store::Members` says once more whether whoever ordered it may.
+use super::profile::{Anchor, CardId, Found, Results};
+use super::{Invite, InviteCode, MessageId, Role, Standing, TelegramId, Terms, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,85 @@ pub enum Order {
     RemoveAdmin(TelegramId),
     /// Show owner and admins.
     Admins,
+    /// Something with what people have published.
+    People(Wish),
+    /// Show who uses the bot.
+    Members {
+        /// Only those who are blocked.
+        blocked: bool,
+        /// Where the page begins: with this person, or, should they be gone, after so many others.
+        from: Option<(TelegramId, u32)>,
+        /// In the place of this message.
+        at: Option<MessageId>,
+    },
+    /// Show what is known of this person.
+    Member {
+        /// Who.
+        user: TelegramId,
+        /// In the place of this message.
+        at: Option<MessageId>,
+    },
+}
+
+/// What somebody wants of what people have published.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// A page of those that have every word of a text.
+    List {
+        /// Which search of this person's it is.
+        search: u32,
+        /// The text.
+        text: String,
+        /// Where the page begins.
+        from: Option<Anchor>,
+        /// In the place of this message.
+        at: Option<MessageId>,
+    },
+    /// One of them.
+    Show {
+        /// Which search of this person's found it.
+        search: u32,
+        /// Which.
+        card: CardId,
+        /// Whether it is asked whether to take it down.
+        take_down: bool,
+        /// In the place of this message.
+        at: Option<MessageId>,
+    },
+    /// Nobody shall find it any more. For those who may.
+    TakeDown {
+        /// Which search of this person's found it.
+        search: u32,
+        /// Which.
+        card: CardId,
+        /// Told in the place of this message.
+        at: Option<MessageId>,
+    },
+}
+
+impl fmt::Debug for Wish {
+    /// Without what is searched for.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::List { .. } => "List",
+            Self::Show { .. } => "Show",
+            Self::TakeDown { .. } => "TakeDown",
+        })
+    }
+}
+
+/// Somebody who uses the bot, may, or may not any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: TelegramId,
+    /// How they stand at the door.
+    pub standing: Standing,
+    /// By which invitation they came, and when.
+    pub joined: Option<(i64, Timestamp)>,
+    /// Since when they are blocked.
+    pub blocked_at: Option<Timestamp>,
 }
 
 impl Order {
@@ -32,15 +113,17 @@ impl Order {
     pub fn needs(&self) -> Role {
         match self {
             Self::AddAdmin(_) | Self::RemoveAdmin(_) => Role::Owner,
+            Self::People(Wish::List { .. } | Wish::Show { take_down: false, .. }) => Role::Member,
             _ => Role::Admin,
         }
     }
 
-    /// Whom it is about.
+    /// Whose standing it changes.
     pub fn about(&self) -> Option<TelegramId> {
         match self {
             Self::Block(user) | Self::Unblock(user) | Self::AddAdmin(user) | Self::RemoveAdmin(user) => Some(*user),
             Self::Invite(_) | Self::Invites | Self::Revoke(_) | Self::Admins => None,
+            Self::People(_) | Self::Members { .. } | Self::Member { .. } => None,
         }
     }
 }
@@ -72,6 +155,8 @@ pub enum Outcome {
     NoSuch,
     /// It stays as it was.
     Refused(Refusal),
+    /// Something is wrong with what everybody shares; its stable code.
+    Failed(&'static str),
     /// The code, to be shown this once.
     Invited {
         /// The code.
@@ -94,4 +179,10 @@ pub enum Outcome {
         /// Those whom the owner made.
         made: Vec<TelegramId>,
     },
+    /// Published profiles.
+    Found(Results),
+    /// A published profile, if it is still there.
+    Card(Option<Found>),
+    /// Who uses the bot, those who came last first.
+    Members(Vec<Member>),
 }

@@ -62,10 +62,19 @@ impl Phrase {
 
     /// These, each on a line of its own.
     pub fn lines(all: impl IntoIterator<Item = Phrase>) -> Self {
+        Self::apart("\n", all)
+    }
+
+    /// These, each a paragraph of its own.
+    pub fn paragraphs(all: impl IntoIterator<Item = Phrase>) -> Self {
+        Self::apart("\n\n", all)
+    }
+
+    fn apart(gap: &str, all: impl IntoIterator<Item = Phrase>) -> Self {
         let mut joined = Vec::new();
         for phrase in all {
             if !joined.is_empty() {
-                joined.push(Phrase::verbatim("\n"));
+                joined.push(Phrase::verbatim(gap));
             }
             joined.push(phrase);
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub const REGISTRATION_LIFE: Duration = Duration::from_hours(24);
 
 /// What a person has told of themselves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Details {
     /// Their telephone number.
     pub phone: PhoneNumber,
@@ -17,9 +17,29 @@ pub struct Details {
     /// Their address for mail.
     pub email: Option<Email>,
     /// Where they are, as far as clocks go.
+    #[serde(with = "zone_name")]
     pub zone: Tz,
     /// What they say of themselves.
     pub about: Option<About>,
+}
+
+/// A zone is written as its name.
+mod zone_name {
+    use chrono_tz::Tz;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(zone: &Tz, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(zone.name())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Tz, D::Error> {
+        Ok(super::zone_named(&String::deserialize(from)?))
+    }
+}
+
+/// A zone of this name. Names vanish from the table of zones only rarely; nobody's profile shall be lost by that.
+pub fn zone_named(name: &str) -> Tz {
+    name.parse().unwrap_or(Tz::UTC)
 }
 
 /// A registered person's profile.
@@ -62,6 +82,33 @@ pub struct Card {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CardId(pub i64);
+
+/// A published profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Which.
+    pub id: CardId,
+    /// What stands on it.
+    pub card: Card,
+}
+
+/// Where a page of published profiles begins: with this one, or, should it be gone, after so many others.
+pub type Anchor = (CardId, u32);
+
+/// Some of what a search has found, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Results {
+    /// They.
+    pub found: Vec<Found>,
+    /// How many come before them.
+    pub before: usize,
+    /// How many were found in all.
+    pub total: usize,
+    /// Where the page before begins.
+    pub previous: Option<Anchor>,
+    /// Where the next page begins.
+    pub next: Option<Anchor>,
+}
 
 impl Details {
     /// What others would see.
@@ -130,5 +177,7 @@ mod tests {
         profile.details.name = PersonName::parse("Anna").unwrap();
         assert!(profile.is_outdated());
         assert!(!format!("{profile:?}").contains("Ana") && !format!("{profile:?}").contains("812"));
+        let written = serde_json::to_string(&details()).unwrap();
+        assert_eq!(serde_json::from_str::<Details>(&written).unwrap(), details());
     }
 }

@@ -118,6 +118,12 @@ impl RichText {
         parts
     }
 
+    /// What follows `head`, if it begins with that.
+    pub fn without_head(&self, head: &str) -> Option<RichText> {
+        let rest = self.text.strip_prefix(head)?;
+        Some(self.part(rest, utf16_len(head)))
+    }
+
     /// The part that `text` is, starting at `at` units, with the spans that touch it.
     fn part(&self, text: &str, at: usize) -> RichText {
         let end = at + utf16_len(text);

@@ -1,4 +1,5 @@
 //! What a number's news mean for its record and its owner.
+use super::onboarding::{self, Progress};
 use super::{AccountChange, Changes, Env, button, phrases};
 use crate::domain::Timestamp;
 use crate::domain::effect::Slot;
@@ -7,11 +8,12 @@ use crate::domain::{
 };
 use crate::t;
 
-/// News of one of the person's numbers. Acks and receipts are not among them: they belong to messages.
-pub fn news(account: &Account, event: &ClientEvent, env: &Env) -> Changes {
+/// News of one of the person's numbers. Acks and receipts are not among them: they belong to messages. `progress`: how far
+/// a newcomer has come.
+pub fn news(account: &Account, event: &ClientEvent, progress: Progress, env: &Env) -> Changes {
     match event {
         ClientEvent::Login(step) => login(account, step, env),
-        ClientEvent::Online => online(account),
+        ClientEvent::Online => online(account, progress),
         ClientEvent::Offline(reason) => {
             if account.state.is_linked() {
                 Changes::default().account(account.id, AccountState::Disconnected, Some(*reason))
@@ -91,13 +93,16 @@ pub fn taken(account: &Account, reason: Reason) -> Changes {
     step
 }
 
-fn online(account: &Account) -> Changes {
+fn online(account: &Account, progress: Progress) -> Changes {
     match account.state {
-        AccountState::Authenticated => Changes::default().account(account.id, AccountState::Connected, None).show(
-            Slot::linking(account.id),
-            t!("linked", number = phrases::account_name(account)),
-            Vec::new(),
-        ),
+        AccountState::Authenticated => {
+            let (linked, changes) = onboarding::linked(account, progress);
+            changes.account(account.id, AccountState::Connected, None).show(
+                Slot::linking(account.id),
+                linked,
+                Vec::new(),
+            )
+        }
         AccountState::Disconnected | AccountState::Failed => {
             Changes::default().account(account.id, AccountState::Connected, None)
         }

@@ -1,5 +1,6 @@
 //! Text from WhatsApp into the chat, and replies back.
-use super::{Changes, Env, button, link, note, phrases};
+use super::onboarding::{self, PROGRESS};
+use super::{Changes, Env, button, link, phrases};
 use crate::domain::effect::Slot;
 use crate::domain::{Account, Action, Class, Content, Effect, InboundMessage, MessageId, Reason, Shown};
 use crate::store::UserContext;
@@ -25,13 +26,14 @@ pub fn answer(user: &UserContext, text: &str, message: MessageId, env: &Env) -> 
     if text.len() > WHATSAPP_TEXT_BYTES {
         return Changes::default().reply(message, t!("chat-too-long"));
     }
-    Changes::default().effect(Effect::SendWhatsApp {
+    let send = Effect::SendWhatsApp {
         account: account.id,
         chat: origin.chat.clone(),
         text: text.to_owned(),
         message_id: env.message_id.clone(),
         asked_by: message,
-    })
+    };
+    Changes::default().effect(send).before(onboarding::answered(user.get(PROGRESS).unwrap_or_default()))
 }
 
 /// A message that a number received, as it is shown to its owner. `name`: how the sender is known.
@@ -70,22 +72,18 @@ pub fn outcome(send: &Send, state: SendState, reason: Option<Reason>) -> Effect 
     }
 }
 
-/// Sends a message of unknown fate once more.
-pub fn resend(user: &UserContext, callback: &str) -> Changes {
-    match user.send().filter(|s| s.state == SendState::Unknown) {
-        Some(send) if user.account(send.account).is_some_and(|a| a.state.is_linked()) => Changes::default()
-            .effect(Effect::Resend { effect: send.id })
-            .effect(note(callback, Some(t!("note-sending-again")))),
-        _ => Changes::default().effect(note(callback, Some(t!("note-stale")))),
-    }
+/// The message of unknown fate that the person decides about.
+fn undecided(user: &UserContext) -> Option<&Send> {
+    user.send().filter(|send| send.state == SendState::Unknown)
+}
+
+/// Sends a message of unknown fate once more: the one whose button was pressed, or, by the command, the newest.
+pub fn resend(user: &UserContext) -> Option<Changes> {
+    let send = undecided(user).filter(|send| user.account(send.account).is_some_and(|a| a.state.is_linked()))?;
+    Some(Changes::default().effect(Effect::Resend { effect: send.id }))
 }
 
 /// Leaves a message of unknown fate as it is.
-pub fn forget(user: &UserContext, callback: &str) -> Changes {
-    match user.send().filter(|s| s.state == SendState::Unknown) {
-        Some(send) => {
-            Changes::default().effect(Effect::Forget { effect: send.id }).effect(note(callback, Some(t!("note-left"))))
-        }
-        None => Changes::default().effect(note(callback, Some(t!("note-stale")))),
-    }
+pub fn forget(user: &UserContext) -> Option<Changes> {
+    Some(Changes::default().effect(Effect::Forget { effect: undecided(user)?.id }))
 }

@@ -9,7 +9,9 @@ mod turns;
 
 pub use choice::{Choice, Given, Question};
 pub use erased::{AnyFlow, Of};
-pub use turns::{back, begin, begin_again, cancel, keep, replace, resume, set_aside, stale, take, unexpected};
+pub use turns::{
+    at_press, back, begin, begin_again, begin_at, cancel, keep, replace, resume, set_aside, stale, take, unexpected,
+};
 
 use super::{Changes, Env};
 use crate::domain::Phrase;
@@ -54,6 +56,16 @@ pub trait Flow: Send + Sync + 'static {
     /// What else changes when the person stops it.
     fn stopped() -> Changes {
         Changes::default()
+    }
+
+    /// What its button on the home screen says. `None`: it has none there, or not now.
+    fn button(_user: &UserContext) -> Option<Phrase> {
+        None
+    }
+
+    /// What is told when the person stops it.
+    fn left() -> Phrase {
+        t!("cancelled")
     }
 
     /// What is told when no answer came for long.

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// The flow.
 pub struct Erase;
 
+/// The flow's name.
+pub const NAME: &str = Erase::NAME;
+
 /// Its steps.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

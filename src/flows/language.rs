@@ -3,9 +3,9 @@ use super::{Changes, button};
 use crate::domain::{Action, Effect, Language, Phrase};
 use crate::t;
 
-/// Asks which one.
-pub fn ask() -> Changes {
-    Changes::default().ask(t!("language-ask"), vec![Language::ALL.into_iter().map(offer).collect()])
+/// The buttons that offer them.
+pub fn offers() -> Vec<Vec<crate::domain::Button>> {
+    vec![Language::ALL.into_iter().map(offer).collect()]
 }
 
 fn offer(language: Language) -> crate::domain::Button {

@@ -12,18 +12,27 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The buttons that offer both ways.
+pub fn ways() -> Vec<Vec<Button>> {
+    vec![vec![button(t!("button-qr"), Action::LinkQr), button(t!("button-code"), Action::LinkCode)]]
+}
+
+/// Which way.
+pub fn question() -> Phrase {
+    Phrase::lines([t!("link-method"), t!("link-typed")])
+}
+
+/// The same, and neither.
 pub fn methods() -> Vec<Vec<Button>> {
-    vec![
-        vec![button(t!("button-qr"), Action::LinkQr), button(t!("button-code"), Action::LinkCode)],
-        vec![button(t!("button-cancel"), Action::Cancel)],
-    ]
+    let mut keyboard = ways();
+    keyboard.push(vec![button(t!("button-cancel"), Action::Cancel)]);
+    keyboard
 }
 
 /// Asks which way.
 pub fn choose(user: &UserContext, env: &Env) -> Changes {
     match hindrance(user, env) {
         Some(step) => step,
-        None => Changes::default().ask(t!("link-method"), methods()),
+        None => Changes::default().ask(question(), methods()),
     }
 }
 

@@ -2,10 +2,10 @@
 //!
 //! To everybody else these commands do not exist. A step only says what is ordered; whether it may be is asked again when
 //! it is carried out, and `told` says what came of it.
-use super::{Changes, Env, button};
+use super::{Changes, Env, button, roster};
 use crate::domain::{
-    Action, Button, Choice, Invite, InviteState, Order, Outcome, Phrase, Refusal, Role, TelegramId, Terms, TermsError,
-    Timestamp, invite,
+    Action, Button, Choice, Invite, InviteState, Manage, Order, Outcome, Phrase, Refusal, Role, TelegramId, Terms,
+    TermsError, Timestamp, invite,
 };
 use crate::t;
 use crate::words::span;
@@ -38,7 +38,7 @@ pub fn command(name: &str, rest: &str, env: &Env) -> Option<Changes> {
             Some(("remove", id)) => about(id, Order::RemoveAdmin, t!("admin-usage")),
             _ => Changes::default().say(t!("admin-usage")),
         },
-        _ => return None,
+        _ => return roster::command(name, rest),
     };
     Some(step)
 }
@@ -51,13 +51,16 @@ fn why(problem: TermsError) -> &'static str {
     }
 }
 
+/// The person whose Telegram id this is.
+pub fn person(id: &str) -> Option<TelegramId> {
+    let user = TelegramId(id.trim().parse().ok()?);
+    // Telegram's ids fit 52 bits; what does not fit a column cannot be anybody.
+    (user.is_person() && i64::try_from(user.0).is_ok()).then_some(user)
+}
+
 /// An order about the person with this id.
 fn about(id: &str, order: impl FnOnce(TelegramId) -> Order, usage: Phrase) -> Changes {
-    match id.trim().parse().map(TelegramId) {
-        // Telegram's ids fit 52 bits; what does not fit a column cannot be anybody.
-        Ok(user) if user.is_person() && i64::try_from(user.0).is_ok() => Changes::default().order(order(user)),
-        _ => Changes::default().say(usage),
-    }
+    person(id).map_or_else(|| Changes::default().say(usage), |user| Changes::default().order(order(user)))
 }
 
 fn offers() -> Vec<Vec<Button>> {
@@ -86,7 +89,6 @@ pub fn revoke(id: i64) -> Changes {
 pub fn told(order: &Order, outcome: &Outcome, now: Timestamp) -> Changes {
     let about = order.about().map(|user| user.to_string()).unwrap_or_default();
     let text = match (order, outcome) {
-        (_, Outcome::Refused(why)) => refusal(*why),
         (_, Outcome::NoSuch) => t!("invite-no-such"),
         (_, Outcome::Invited { code, bot, uses, expires_at }) => {
             let until = expires_at.map_or_else(|| t!("invite-forever"), |at| t!("invite-until", at = at));
@@ -103,13 +105,14 @@ pub fn told(order: &Order, outcome: &Outcome, now: Timestamp) -> Changes {
         (Order::AddAdmin(_), Outcome::Done) => t!("admin-added", id = about),
         (Order::RemoveAdmin(_), Outcome::Done) => t!("admin-removed", id = about),
         (Order::Revoke(id), Outcome::Done) => t!("invite-revoked", id = id.to_string()),
-        // These have outcomes of their own.
-        (Order::Invite(_) | Order::Invites | Order::Admins, Outcome::Done) => return Changes::default(),
+        // These have outcomes of their own, or are told elsewhere.
+        _ => return Changes::default(),
     };
     Changes::default().say(text)
 }
 
-fn refusal(why: Refusal) -> Phrase {
+/// Why an order was not carried out.
+pub fn refusal(why: Refusal) -> Phrase {
     t!(
         "order-refused",
         why = Choice(match why {
@@ -167,16 +170,29 @@ fn admins(owner: Option<TelegramId>, configured: &[TelegramId], made: &[Telegram
     t!("admins", admins = Phrase::lines(all.chain(made.iter().map(|user| line(*user, "made")))))
 }
 
-fn paragraph(text: Phrase, more: Phrase) -> Phrase {
-    text.and(Phrase::verbatim("\n\n")).and(more)
-}
-
 /// How it works, for whoever asks.
 pub fn help(role: Role) -> Phrase {
-    let admin = paragraph(t!("help"), t!("help-admin"));
-    match role {
-        Role::Member => t!("help"),
-        Role::Admin => admin,
-        Role::Owner => paragraph(admin, t!("help-owner")),
-    }
+    let admin = (role >= Role::Admin).then(|| t!("help-admin"));
+    let owner = (role == Role::Owner).then(|| t!("help-owner"));
+    Phrase::paragraphs([Some(t!("help")), admin, owner].into_iter().flatten())
+}
+
+/// What leads to all of it.
+pub fn home() -> Vec<Vec<Button>> {
+    let act = |label, what| button(label, Action::Manage(what));
+    vec![
+        vec![act(t!("button-invite-people"), Manage::Invite), act(t!("button-invites"), Manage::Invites)],
+        vec![act(t!("button-members"), Manage::Members), act(t!("button-admins"), Manage::Admins)],
+    ]
+}
+
+/// Does what a button of theirs says.
+pub fn manage(what: Manage, env: &Env) -> Option<Changes> {
+    let name = match what {
+        Manage::Invite => "invite",
+        Manage::Invites => "invites",
+        Manage::Admins => "admins",
+        Manage::Members => "members",
+    };
+    command(name, "", env)
 }

@@ -4,24 +4,32 @@
 //! [`UserContext`] is all it knows.
 pub mod account;
 pub mod chat;
+pub mod details;
 pub mod engine;
 pub mod erase;
 pub mod language;
 pub mod link;
+pub mod logout;
 pub mod members;
+pub mod menu;
 pub mod numbers;
+pub mod onboarding;
+pub mod paging;
+pub mod people;
 pub mod phrases;
+pub mod profile;
 pub mod registration;
-pub mod welcome;
+pub mod roster;
 
-use crate::domain::effect::{Origin, Slot};
+use crate::domain::effect::{Origin, Placing, Slot};
 use crate::domain::{
-    AccountId, AccountState, Action, Button, Class, Conversation, Country, Effect, Input, InviteCode, MessageId, Order,
-    PhoneNumber, Phrase, Reason, Role, Shown, Timestamp,
+    AccountId, AccountState, Action, Button, Class, Conversation, Country, Effect, FlowTag, Input, InviteCode, Key,
+    MessageId, Order, Outcome, PhoneNumber, Phrase, Reason, Role, Section, Shown, Timestamp,
 };
 use crate::store::UserContext;
 use crate::t;
 use engine::{AnyFlow, Given, Of};
+use serde::Serialize;
 use std::time::Duration;
 
 /// What a step may use besides the person's state.
@@ -136,6 +144,33 @@ impl Changes {
         self.effect(Effect::Show { slot, shown: Shown::Text(text), keyboard, reply_to: None, expires_at: None })
     }
 
+    /// Keeps this under `key` too. What serde cannot write as JSON is not kept.
+    #[must_use]
+    pub fn set<T: Serialize>(self, key: Key<T>, value: &T) -> Self {
+        self.effect(Effect::Keep(key.name(), serde_json::to_string(value).ok()))
+    }
+
+    /// Keeps nothing under `key` any more, too.
+    #[must_use]
+    pub fn clear<T>(self, key: Key<T>) -> Self {
+        self.effect(Effect::Keep(key.name(), None))
+    }
+
+    /// Turns this message of ours into something else too.
+    #[must_use]
+    pub fn turn(self, message: MessageId, text: Phrase, keyboard: Vec<Vec<Button>>) -> Self {
+        self.effect(Effect::Turn { message, text, keyboard })
+    }
+
+    /// Shows this too: in the place of this message of ours, or below everything.
+    #[must_use]
+    pub fn show_at(self, at: Option<MessageId>, text: Phrase, keyboard: Vec<Vec<Button>>) -> Self {
+        match at {
+            Some(message) => self.turn(message, text, keyboard),
+            None => self.ask(text, keyboard),
+        }
+    }
+
     /// Moves the conversation too.
     #[must_use]
     pub fn then(mut self, conversation: Conversation) -> Self {
@@ -172,10 +207,11 @@ pub fn button(label: Phrase, action: Action) -> Button {
 /// The commands that clients show, with what they do.
 pub fn commands() -> Vec<(&'static str, Phrase)> {
     let mut all = vec![
-        ("start", t!("command-start")),
+        ("menu", t!("command-menu")),
         ("numbers", t!("command-numbers")),
+        ("people", t!("command-people")),
         ("status", t!("command-status")),
-        ("logout", t!("command-logout")),
+        ("reconnect", t!("command-reconnect")),
         ("language", t!("command-language")),
         ("cancel", t!("command-cancel")),
         ("help", t!("command-help")),
@@ -198,6 +234,8 @@ pub struct Registered {
 pub const FLOWS: &[Registered] = &[
     Registered { command: "link", about: || t!("command-link"), flow: &Of::<link::Link>::new() },
     Registered { command: "register", about: || t!("command-register"), flow: &Of::<registration::Registering>::new() },
+    Registered { command: "profile", about: || t!("command-profile"), flow: &Of::<profile::Profiling>::new() },
+    Registered { command: "logout", about: || t!("command-logout"), flow: &Of::<logout::Logout>::new() },
     Registered { command: "erase", about: || t!("command-erase"), flow: &Of::<erase::Erase>::new() },
 ];
 
@@ -244,7 +282,7 @@ fn answer(user: &UserContext, input: &Input, env: &Env) -> Changes {
 fn unasked_text(user: &UserContext, text: &str, message: MessageId, env: &Env) -> Changes {
     if InviteCode::parse(text).is_some() {
         // The code that has just let them in, or another one that does nothing more for them.
-        welcome::start(user)
+        menu::open(Section::Home, user, env)
     } else {
         chat::answer(user, text, message, env)
     }
@@ -252,19 +290,26 @@ fn unasked_text(user: &UserContext, text: &str, message: MessageId, env: &Env) -
 
 fn command(user: &UserContext, name: &str, rest: &str, message: MessageId, env: &Env) -> Changes {
     match name {
-        "start" => welcome::start(user),
-        "help" => Changes::default().say(members::help(env.role)),
+        "start" | "menu" => menu::open(Section::Home, user, env),
+        "help" => menu::open(Section::Help, user, env),
         "link" if rest.is_empty() => link::choose(user, env),
+        "link" if rest.eq_ignore_ascii_case("qr") => link::by_qr(user, env),
         "link" => link::by_code(user, rest, env),
-        "numbers" => numbers::list(user),
-        "status" => numbers::status(user, env),
-        "logout" => numbers::choose_logout(user),
-        "language" if rest.is_empty() => language::ask(),
+        "numbers" => menu::open(Section::Numbers, user, env),
+        "status" => menu::open(Section::Status, user, env),
+        "logout" => logout::command(user, rest, env),
+        "reconnect" => numbers::reconnect_named(user, rest, message),
+        "language" if rest.is_empty() => menu::open(Section::Language, user, env),
         "language" => language::named(rest),
+        "resend" => chat::resend(user).unwrap_or_else(|| Changes::default().reply(message, t!("resend-none"))),
+        "forget" => chat::forget(user).unwrap_or_else(|| Changes::default().reply(message, t!("resend-none"))),
+        "back" => engine::back(user, env, Placing::Below)
+            .unwrap_or_else(|| Changes::default().reply(message, t!("back-nowhere"))),
         "cancel" => cancel(user, env, Some(message)),
         _ => match env.flows.iter().find(|registered| registered.command == name) {
-            Some(registered) => engine::begin(user, env, registered.flow.name(), Some(message)),
-            None => members::command(name, rest, env)
+            Some(registered) => engine::begin(user, env, registered.flow.name()),
+            None => people::command(user, name, rest, env)
+                .or_else(|| members::command(name, rest, env))
                 .unwrap_or_else(|| Changes::default().reply(message, t!("unknown-command"))),
         },
     }
@@ -280,26 +325,37 @@ fn press(user: &UserContext, callback: &str, env: &Env) -> Changes {
     }
     let step = match action {
         Action::Choose { choice, .. } => engine::take(user, env, Given::Choice(choice), None),
-        Action::Back(_) => engine::back(user, env),
+        Action::Back(_) => engine::back(user, env, engine::at_press(user)),
         Action::Stop(_) => engine::cancel(user, env, None),
-        Action::Resume(_) => engine::resume(user, env),
-        Action::KeepFlow(_) => engine::keep(user, env),
-        Action::OtherFlow(_) => engine::replace(user, env),
+        Action::Resume(_) => engine::resume(user, env, engine::at_press(user)),
+        Action::KeepFlow(_) => engine::keep(user, env, engine::at_press(user)),
+        Action::OtherFlow(_) => engine::replace(user, env, engine::at_press(user)),
+        Action::Begin(tag) => {
+            let flow = env.flows.iter().find(|registered| FlowTag::of(registered.flow.name()) == tag);
+            flow.map(|registered| engine::begin(user, env, registered.flow.name()))
+        }
+        Action::Open(section) => Some(menu::open(section, user, env)),
+        Action::NumbersFrom { first, before } => Some(menu::show(user, numbers::screen(user, Some((first, before))))),
         Action::Link => Some(link::choose(user, env)),
         Action::LinkQr => Some(link::by_qr(user, env)),
-        Action::LinkCode => Some(engine::begin(user, env, link::NAME, None)),
+        Action::LinkCode => Some(engine::begin(user, env, link::NAME)),
         Action::LinkCancel(account) => return link::cancel(user, account, callback),
-        Action::Numbers => Some(numbers::list(user)),
         Action::Reconnect(account) => return numbers::reconnect(user, account, callback),
-        Action::Logout(account) => return numbers::ask_logout(user, account, callback),
-        Action::LogoutConfirm(account) => return numbers::logout(user, account, callback),
-        Action::Resend(_) => return chat::resend(user, callback),
-        Action::Forget(_) => return chat::forget(user, callback),
+        Action::Logout(account) => return numbers::ask_logout(user, account, callback, env),
+        Action::Resend(_) => {
+            return chat::resend(user)
+                .map_or_else(stale, |step| step.effect(note(callback, Some(t!("note-sending-again")))));
+        }
+        Action::Forget(_) => {
+            return chat::forget(user).map_or_else(stale, |step| step.effect(note(callback, Some(t!("note-left")))));
+        }
         Action::Cancel => Some(cancel(user, env, None)),
         Action::Speak(language) => Some(language::speak(language)),
-        Action::Help => Some(Changes::default().say(members::help(env.role))),
         Action::Invite { uses, days } => Some(members::make(uses, days, env)),
+        Action::Manage(what) => members::manage(what, env),
         Action::Revoke(id) => Some(members::revoke(id)),
+        Action::People(what) => return people::press(user, what, callback, env),
+        Action::Members(what) => Some(roster::press(user, what, env)),
     };
     step.map_or_else(stale, |step| step.effect(note(callback, None)))
 }
@@ -322,6 +378,17 @@ fn cancel(user: &UserContext, env: &Env, message: Option<MessageId>) -> Changes 
         Some(stopped) => step.before(stopped),
         None if message.is_none() || !linking.is_empty() => step.say(t!("cancelled")),
         None => step.say(t!("nothing-to-cancel")),
+    }
+}
+
+/// What an order came to, told. `role`: as what whoever gave it uses the bot.
+pub fn told(order: &Order, outcome: Outcome, now: Timestamp, role: Role) -> Changes {
+    match (order, outcome) {
+        (_, Outcome::Refused(why)) => Changes::default().say(members::refusal(why)),
+        (_, Outcome::Failed(code)) => Changes::default().say(t!("order-failed", code = code)),
+        (Order::People(wish), outcome) => people::told(wish, outcome, role),
+        (order, Outcome::Members(all)) => roster::told(order, all, role),
+        (order, outcome) => members::told(order, &outcome, now),
     }
 }
 

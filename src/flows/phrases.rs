@@ -1,13 +1,13 @@
 //! Phrases that several flows say: about numbers, messages and what became of them. What only one flow says stands there.
 use crate::domain::email::EmailError;
-use crate::domain::name::{NAME, NameError};
+use crate::domain::name::NameError;
 use crate::domain::phone::PhoneError;
 use crate::domain::{
     Account, AccountState, Choice, InboundMessage, Language, LoginMethod, Phrase, Reason, RichText, Timestamp,
 };
 use crate::store::sends::SendState;
 use crate::t;
-use crate::words::{Locale, plain, span};
+use crate::words::{Locale, bar, plain, span};
 use std::time::Duration;
 
 /// What a person types to confirm erasing, in their language.
@@ -41,11 +41,11 @@ pub fn email_problem(problem: EmailError) -> Phrase {
     }
 }
 
-/// Why a text is no name.
-pub fn name_problem(problem: NameError) -> Phrase {
+/// Why a text is no name, or cannot be what somebody says of themselves. `most`: how many characters it may have.
+pub fn text_problem(problem: NameError, most: usize) -> Phrase {
     match problem {
         NameError::Empty => t!("text-empty"),
-        NameError::Long => t!("text-long", most = NAME),
+        NameError::Long => t!("text-long", most = most),
         NameError::Character => t!("text-character"),
     }
 }
@@ -118,9 +118,11 @@ pub fn outcome(state: SendState, why: Option<Reason>) -> Phrase {
     }
 }
 
-/// How long something on screen still holds, on a line of its own.
-pub fn time_left(left: Duration) -> Phrase {
-    Phrase::verbatim("\n").and(t!("time-left", span = span(Duration::from_secs(left.as_secs()))))
+/// How long something on screen still holds, and how much of its time that is, on a line of its own.
+pub fn time_left(left: Duration, of: Duration) -> Phrase {
+    let seconds = |time: Duration| usize::try_from(time.as_secs()).unwrap_or(usize::MAX);
+    let bar = bar(seconds(left), seconds(of));
+    Phrase::verbatim("\n").and(t!("time-left", bar = bar, span = span(Duration::from_secs(left.as_secs()))))
 }
 
 /// A linking has begun.

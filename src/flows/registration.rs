@@ -1,9 +1,10 @@
 //! Registering: number, name, address, where one lives and which language one reads, and whether all of it is right.
 //!
 //! An unfinished registration can be taken up again for 24 hours, also after it was left without a word.
+use super::details::{self, City, Located};
 use super::engine::{Flow, Given, Next, Question};
-use super::{Changes, Env, phrases};
-use crate::domain::{Details, Effect, Email, Language, PersonName, PhoneNumber, Phrase, zones};
+use super::{Changes, Env};
+use crate::domain::{Details, Effect, Email, Language, PersonName, PhoneNumber, Phrase};
 use crate::store::UserContext;
 use crate::t;
 use chrono_tz::Tz;
@@ -11,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 /// The flow.
 pub struct Registering;
+
+/// The flow's name.
+pub const NAME: &str = Registering::NAME;
 
 /// Its steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,10 +41,10 @@ pub struct Answers {
     name: Option<PersonName>,
     email: Option<Email>,
     /// Its name, and that of its time zone.
-    city: Option<(String, String)>,
+    city: Option<City>,
     /// The places that the city may mean, until one is chosen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    places: Vec<(String, String)>,
+    places: Vec<City>,
     language: Option<Language>,
     /// Whether one answer is changed before confirming.
     #[serde(default)]
@@ -75,18 +79,17 @@ impl Flow for Registering {
 
     fn ask(step: Step, answers: &Answers, _: &UserContext, _: &Env) -> Question {
         match step {
-            Step::Phone => Question::new(t!("registration-phone"), t!("registration-phone-expected")),
-            Step::Name => Question::new(t!("registration-name"), t!("registration-text-expected")),
-            Step::Email => Question::new(t!("registration-email"), t!("registration-text-expected"))
-                .choice(t!("button-no-email"), SKIP),
+            Step::Phone => Question::new(t!("registration-phone"), t!("detail-phone-expected")),
+            Step::Name => Question::new(t!("registration-name"), t!("detail-text-expected")),
+            Step::Email => {
+                Question::new(t!("registration-email"), t!("detail-text-expected")).choice(t!("button-no-email"), SKIP)
+            }
             Step::City if answers.places.is_empty() => {
-                Question::new(t!("registration-city"), t!("registration-text-expected"))
+                Question::new(t!("registration-city"), t!("detail-text-expected"))
             }
             Step::City => {
-                let question = Question::new(t!("registration-which-city"), t!("registration-city-expected"));
-                answers.places.iter().zip(0..).fold(question, |question, ((name, zone), i)| {
-                    question.choice(Phrase::verbatim(format!("{name} ({zone})")), i)
-                })
+                let question = Question::new(t!("registration-which-city"), t!("detail-city-expected"));
+                details::offering(question, &answers.places)
             }
             Step::Language => {
                 let question = Question::new(t!("registration-language"), t!("flow-choose"));
@@ -100,21 +103,14 @@ impl Flow for Registering {
 
     fn answer(step: Step, answers: Answers, given: Given<'_>, user: &UserContext, env: &Env) -> Next<Self> {
         let read = match (step, given) {
-            (Step::Phone, Given::Phone(phone)) => Ok(Answers { phone: Some(phone.clone()), ..answers }),
-            (Step::Phone, Given::Text(text)) => PhoneNumber::parse_local(text, env.rules.country)
-                .map_err(|problem| t!("registration-phone-bad", problem = phrases::phone_problem(problem)))
-                .map(|phone| Answers { phone: Some(phone), ..answers }),
-            (Step::Name, Given::Text(text)) => PersonName::parse(text)
-                .map_err(|problem| t!("registration-name-bad", problem = phrases::name_problem(problem)))
-                .map(|name| Answers { name: Some(name), ..answers }),
+            (Step::Phone, given) => details::phone(given, env).map(|phone| Answers { phone: Some(phone), ..answers }),
+            (Step::Name, given) => details::name(given).map(|name| Answers { name: Some(name), ..answers }),
             (Step::Email, Given::Choice(SKIP)) => Ok(Answers { email: None, ..answers }),
-            (Step::Email, Given::Text(text)) => Email::parse(text)
-                .map_err(|problem| t!("registration-email-bad", problem = phrases::email_problem(problem)))
-                .map(|email| Answers { email: Some(email), ..answers }),
-            (Step::City, Given::Text(text)) => return city(text, answers),
-            (Step::City, Given::Choice(i)) => match usize::try_from(i).ok().and_then(|i| answers.places.get(i)) {
-                Some(place) => Ok(Answers { city: Some(place.clone()), places: Vec::new(), ..answers }),
-                None => Err(t!("registration-city-expected")),
+            (Step::Email, given) => details::email(given).map(|email| Answers { email: Some(email), ..answers }),
+            (Step::City, given) => match details::city(given, &answers.places) {
+                Located::There(city) => Ok(Answers { city: Some(city), places: Vec::new(), ..answers }),
+                Located::Which(places) => return Next::Go(Step::City, Answers { places, ..answers }),
+                Located::Nowhere(problem) => Err(problem),
             },
             (Step::Language, Given::Choice(i)) => match usize::try_from(i).ok().and_then(|i| Language::ALL.get(i)) {
                 Some(language) => Ok(Answers { language: Some(*language), ..answers }),
@@ -128,8 +124,6 @@ impl Flow for Registering {
                 };
             }
             (Step::Confirm | Step::Language, _) => Err(t!("flow-choose")),
-            (Step::Phone, Given::Choice(_)) => Err(t!("registration-phone-expected")),
-            _ => Err(t!("registration-text-expected")),
         };
         match read {
             Ok(answers) => go_on(step, answers),
@@ -145,6 +139,13 @@ impl Flow for Registering {
         };
         let step = step.as_str().unwrap_or_default().to_owned();
         Changes::default().effect(Effect::KeepRegistration { phone, step, session_data })
+    }
+
+    fn button(user: &UserContext) -> Option<Phrase> {
+        let is_open = user.conversation().open.as_ref().is_some_and(|open| open.flow == NAME);
+        // One that is under way is among what needs attention.
+        let is_new = user.profile().is_none() && user.registration().is_none() && !is_open;
+        is_new.then(|| t!("button-registration"))
     }
 
     fn stopped() -> Changes {
@@ -164,21 +165,6 @@ fn go_on(step: Step, answers: Answers) -> Next<Registering> {
     };
     let is_changing = answers.is_changing && next != Step::Confirm;
     Next::Go(next, Answers { is_changing, ..answers })
-}
-
-fn city(text: &str, answers: Answers) -> Next<Registering> {
-    let found = zones::find(text).into_iter().map(|place| (place.name, place.zone.name().to_owned()));
-    let mut places: Vec<(String, String)> = found.collect();
-    // Whoever types a whole name means that place, and not those that are only like it.
-    let is_meant = |name: &str| name.to_lowercase() == text.trim().to_lowercase();
-    if places.iter().filter(|(name, _)| is_meant(name)).count() == 1 {
-        places.retain(|(name, _)| is_meant(name));
-    }
-    match places.len() {
-        0 => Next::Again(t!("registration-city-unknown")),
-        1 => go_on(Step::City, Answers { city: places.pop(), places, ..answers }),
-        _ => Next::Go(Step::City, Answers { places, ..answers }),
-    }
 }
 
 fn confirm(answers: &Answers) -> Question {

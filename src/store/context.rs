@@ -15,12 +15,13 @@
 use super::error::Result;
 use super::handle::Tx;
 use super::seal::SealKey;
-use super::{accounts, flags, messages, profile, says, sends, shows, tokens};
+use super::{accounts, flags, kept, messages, profile, says, sends, shows, tokens};
 use crate::domain::effect::{Origin, Slot};
 use crate::domain::{
-    Account, AccountId, Action, ChatId, Conversation, Input, MessageId, Profile, Registration, Timestamp,
+    Account, AccountId, Action, ChatId, Conversation, Input, Key, MessageId, Profile, Registration, Section, Timestamp,
 };
 use crate::words::Locale;
+use serde::de::DeserializeOwned;
 use std::time::Duration;
 
 /// The window in which QR pictures are counted.
@@ -38,7 +39,10 @@ pub struct UserContext {
     qr_shown: Vec<Timestamp>,
     reply: Option<(Origin, String)>,
     pressed: Option<Action>,
+    pressed_on: Option<MessageId>,
     send: Option<sends::Send>,
+    unknown_sends: usize,
+    kept: kept::Kept,
     profile: Option<Profile>,
     registration: Option<Registration>,
 }
@@ -64,7 +68,10 @@ pub(in crate::store) fn load(
         qr_shown: accounts::qr_since(tx, Timestamp(now.0 - window))?,
         reply: None,
         pressed: None,
+        pressed_on: None,
         send: None,
+        unknown_sends: 0,
+        kept: kept::all(tx)?,
         profile: profile::get(tx)?,
         registration: profile::registration(tx, now)?,
     };
@@ -72,12 +79,20 @@ pub(in crate::store) fn load(
         Some(Input::Text { reply_to: Some(message), .. }) => {
             context.reply = reply(tx, chat, *message)?;
         }
-        Some(Input::Press { data, .. }) => {
+        Some(Input::Press { data, message, .. }) => {
             context.pressed = tokens::verify(key, data);
-            if let Some(Action::Resend(id) | Action::Forget(id)) = context.pressed {
-                context.send = sends::get(tx, id)?;
+            context.pressed_on = *message;
+            match context.pressed {
+                Some(Action::Resend(id) | Action::Forget(id)) => context.send = sends::get(tx, id)?,
+                Some(Action::Open(Section::Home)) => context.unknown_sends = sends::unknown(tx)?,
+                _ => {}
             }
         }
+        Some(Input::Command { name, .. }) => match name.as_str() {
+            "start" | "menu" => context.unknown_sends = sends::unknown(tx)?,
+            "resend" | "forget" => context.send = sends::newest_unknown(tx)?,
+            _ => {}
+        },
         _ => {}
     }
     Ok(context)
@@ -140,6 +155,14 @@ impl UserContext {
     pub fn pressed(&self) -> Option<Action> {
         self.pressed
     }
+    /// The message that the pressed button stands under, where Telegram tells it.
+    pub fn pressed_on(&self) -> Option<MessageId> {
+        self.pressed_on
+    }
+    /// What is kept for them under this key.
+    pub fn get<T: DeserializeOwned>(&self, key: Key<T>) -> Option<T> {
+        self.kept.get(key)
+    }
     /// What they have told of themselves, once they have registered.
     pub fn profile(&self) -> Option<&Profile> {
         self.profile.as_ref()
@@ -148,7 +171,11 @@ impl UserContext {
     pub fn registration(&self) -> Option<&Registration> {
         self.registration.as_ref()
     }
-    /// The message to WhatsApp that the pressed button is about.
+    /// How many messages to WhatsApp are of unknown fate. Counted only for the home screen.
+    pub fn unknown_sends(&self) -> usize {
+        self.unknown_sends
+    }
+    /// The message to WhatsApp that the pressed button is about, or the command.
     pub fn send(&self) -> Option<&sends::Send> {
         self.send.as_ref()
     }

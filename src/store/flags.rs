@@ -1,8 +1,8 @@
 //! Small facts about the user: where the conversation stands, whether the bot is blocked, how they want things told.
 use super::error::Result;
 use super::handle::Tx;
-use super::profile::zone_named;
 use super::rows::{from_json, json};
+use crate::domain::profile::zone_named;
 use crate::domain::{Conversation, Language, Timestamp, UpdateId};
 use crate::words::Locale;
 use rusqlite::{Connection, OptionalExtension, params};

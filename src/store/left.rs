@@ -27,7 +27,7 @@ pub fn of(db: &Connection) -> Result<Left> {
     let open = "SELECT EXISTS (SELECT 1 FROM says INDEXED BY says_open WHERE state IN ('pending', 'sending'))
                     OR EXISTS (SELECT 1 FROM shows INDEXED BY shows_open WHERE shown < version)";
     let ordered: bool = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM orders)")?.query_row([], |r| r.get(0))?;
-    let unshared = "SELECT EXISTS (SELECT 1 FROM profile WHERE shared < edition) OR EXISTS (SELECT 1 FROM withdrawals)";
+    let unshared = "SELECT EXISTS (SELECT 1 FROM profile WHERE shared < edition)";
     let unshared: bool = db.prepare_cached(unshared)?.query_row([], |r| r.get(0))?;
     let says: bool = db.prepare_cached(open)?.query_row([], |r| r.get(0))?;
     let (conversation, changed_at) = flags::conversation(db)?;

@@ -6,6 +6,7 @@
 //! not know why somebody asks.
 mod invites;
 mod orders;
+mod roster;
 #[cfg(test)]
 mod tests;
 

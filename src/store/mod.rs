@@ -10,6 +10,7 @@ pub mod error;
 pub mod flags;
 pub mod handle;
 pub mod inbox;
+pub mod kept;
 pub mod keys;
 pub mod left;
 pub mod members;

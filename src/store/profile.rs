@@ -4,9 +4,8 @@
 use super::error::Result;
 use super::handle::Tx;
 use super::rows::{from_json, json};
-use crate::domain::profile::{Card, CardId, Details, Profile, REGISTRATION_LIFE, Registration, Shows};
+use crate::domain::profile::{Card, Details, Profile, REGISTRATION_LIFE, Registration, Shows, zone_named};
 use crate::domain::{About, Email, PersonName, PhoneNumber, Timestamp};
-use chrono_tz::Tz;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -48,11 +47,6 @@ fn profile(row: &Row<'_>) -> rusqlite::Result<Profile> {
     };
     let published = row.get::<_, Option<String>>(6)?.map(|card| from_json(&card)).transpose()?;
     Ok(Profile { details, registered_at: Timestamp(row.get(5)?), published })
-}
-
-/// A zone of this name. Names vanish from the table of zones only rarely; nobody's profile shall be lost by that.
-pub(super) fn zone_named(name: &str) -> Tz {
-    name.parse().unwrap_or(Tz::UTC)
 }
 
 /// The person's profile, once they have registered.
@@ -207,40 +201,12 @@ pub fn set_outside(tx: &Tx<'_>, outside: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Wants somebody's published profile taken away.
-///
-/// # Errors
-/// [`StoreError`](super::StoreError).
-pub fn withdraw(tx: &Tx<'_>, card: CardId) -> Result<()> {
-    tx.execute("INSERT OR IGNORE INTO withdrawals VALUES (?1)", [card.0])?;
-    Ok(())
-}
-
-/// Published profiles to be taken away.
-///
-/// # Errors
-/// [`StoreError`](super::StoreError).
-pub fn withdrawals(db: &Connection) -> Result<Vec<CardId>> {
-    let mut query = db.prepare_cached("SELECT card FROM withdrawals ORDER BY card")?;
-    let rows = query.query_map([], |row| Ok(CardId(row.get(0)?)))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
-/// Notes that a published profile is gone.
-///
-/// # Errors
-/// [`StoreError`](super::StoreError).
-pub fn end_withdrawal(tx: &Tx<'_>, card: CardId) -> Result<()> {
-    tx.execute("DELETE FROM withdrawals WHERE card = ?1", [card.0])?;
-    Ok(())
-}
-
 /// Whether something of the person lies outside, or is to.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn is_outside(db: &Connection) -> Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM profile WHERE card IS NOT NULL OR shared < edition)
-                   OR EXISTS (SELECT 1 FROM registration) OR EXISTS (SELECT 1 FROM withdrawals)";
+                   OR EXISTS (SELECT 1 FROM registration)";
     Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }

@@ -12,8 +12,9 @@ use super::sqlcipher::RawKey;
 use super::threads::{DbThreads, Turn};
 use crate::domain::TelegramId;
 use crate::domain::fold::{fold, natural_key};
-use crate::domain::profile::{Card, CardId};
-use rusqlite::{OptionalExtension, params, params_from_iter};
+use crate::domain::profile::{Anchor, Card, CardId, Found, Results};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use std::path::Path;
 
 const MIGRATIONS: &[Migration] = &[Migration {
@@ -39,28 +40,6 @@ pub enum Sharing {
     Done,
     /// This edition was withdrawn by somebody who may, and stays so.
     Withdrawn,
-}
-
-/// A published profile.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Which.
-    pub id: CardId,
-    /// What stands on it.
-    pub card: Card,
-}
-
-/// Some of what a search has found, by name.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Results {
-    /// They.
-    pub found: Vec<Found>,
-    /// Which page this is, from 0; the last one where there are fewer than were asked for.
-    pub page: usize,
-    /// How many pages there are.
-    pub pages: usize,
-    /// How many were found in all.
-    pub total: usize,
 }
 
 /// The published profiles of this daemon.
@@ -96,13 +75,15 @@ impl Profiles {
         self.handle.tx(Durability::Full, move |tx| write(tx, owner, card.as_ref(), edition)).await
     }
 
-    /// Takes a published profile away, until its person publishes anew. `false`: it is not there.
+    /// Takes a published profile away, until its person publishes anew. Whose it was, also when it was away already: only
+    /// for having them told. `None`: there is no such profile.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub async fn withdraw(&self, id: CardId) -> Result<bool> {
-        let sql = "UPDATE cards SET card = NULL, folded = NULL, sort = NULL WHERE id = ?1 AND card IS NOT NULL";
-        self.handle.tx(Durability::Full, move |tx| Ok(tx.execute(sql, [id.0])? > 0)).await
+    pub async fn withdraw(&self, id: CardId) -> Result<Option<TelegramId>> {
+        let sql = "UPDATE cards SET card = NULL, folded = NULL, sort = NULL WHERE id = ?1 RETURNING owner";
+        let withdraw = move |tx: &Tx<'_>| Ok(tx.query_row(sql, [id.0], |r| r.get(0).map(TelegramId)).optional()?);
+        self.handle.tx(Durability::Full, withdraw).await
     }
 
     /// Forgets everything about a person; whether there was something.
@@ -130,34 +111,16 @@ impl Profiles {
     }
 
     /// Those that have every word of `text` somewhere, in any case and with or without diacritics: one page, by name, "2"
-    /// before "10". Without a word, all.
+    /// before "10". Without a word, all. As long as the profile that a page begins with is there, nothing is skipped or
+    /// shown twice, whatever came or went before it.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub async fn search(&self, text: &str, page: usize) -> Result<Results> {
+    pub async fn search(&self, text: &str, from: Option<Anchor>) -> Result<Results> {
         let text: String = text.chars().take(LONGEST).collect();
         let mut words: Vec<String> = fold(&text).split(' ').filter(|w| !w.is_empty()).map(str::to_owned).collect();
         words.truncate(WORDS);
-        self.handle
-            .read(move |db| {
-                let matching = " AND instr(folded, ?)".repeat(words.len());
-                let count = format!("SELECT count(*) FROM cards WHERE card IS NOT NULL{matching}");
-                let total: i64 = db.prepare_cached(&count)?.query_row(params_from_iter(&words), |r| r.get(0))?;
-                let total = usize::try_from(total).unwrap_or(0);
-                let pages = total.div_ceil(PAGE);
-                let page = page.min(pages.saturating_sub(1));
-                let list = format!(
-                    "SELECT id, card FROM cards WHERE card IS NOT NULL{matching}
-                     ORDER BY sort, id LIMIT {PAGE} OFFSET {}",
-                    page * PAGE
-                );
-                let mut query = db.prepare(&list)?;
-                let rows = query.query_map(params_from_iter(&words), |r| {
-                    Ok(Found { id: CardId(r.get(0)?), card: from_json(&r.get::<_, String>(1)?)? })
-                })?;
-                Ok(Results { found: rows.collect::<rusqlite::Result<_>>()?, page, pages, total })
-            })
-            .await
+        self.handle.read(move |db| page(db, &words, from)).await
     }
 
     /// Closes the file cleanly.
@@ -167,6 +130,44 @@ impl Profiles {
     pub async fn close(&self) -> Result<()> {
         self.handle.close().await
     }
+}
+
+fn page(db: &Connection, words: &[String], from: Option<Anchor>) -> Result<Results> {
+    let fitting = format!("FROM cards WHERE card IS NOT NULL{}", " AND instr(folded, ?)".repeat(words.len()));
+    let with = |more: Vec<Value>| params_from_iter(words.iter().cloned().map(Value::Text).chain(more));
+    let count = |more: &str, params: Vec<Value>| -> Result<usize> {
+        let mut query = db.prepare_cached(&format!("SELECT count(*) {fitting}{more}"))?;
+        Ok(query.query_row(with(params), |r| r.get(0))?)
+    };
+    let total = count("", Vec::new())?;
+    let start = match from {
+        None => 0,
+        Some((first, before)) => {
+            let mut query = db.prepare_cached(&format!("SELECT sort {fitting} AND id = ?"))?;
+            let sort: Option<String> = query.query_row(with(vec![first.0.into()]), |r| r.get(0)).optional()?;
+            match sort {
+                Some(sort) => count(" AND (sort, id) < (?, ?)", vec![sort.into(), first.0.into()])?,
+                // Gone: its old place is as near as one can come.
+                None => usize::try_from(before).unwrap_or(usize::MAX).min(total.saturating_sub(1)),
+            }
+        }
+    };
+    // With the page before, and with what the next one begins with.
+    let begin = start.saturating_sub(PAGE);
+    let list = format!("SELECT id, card {fitting} ORDER BY sort, id LIMIT {} OFFSET {begin}", 2 * PAGE + 1);
+    let mut query = db.prepare(&list)?;
+    let rows = query.query_map(with(Vec::new()), |r| {
+        Ok(Found { id: CardId(r.get(0)?), card: from_json(&r.get::<_, String>(1)?)? })
+    })?;
+    let mut around: Vec<Found> = rows.collect::<rusqlite::Result<_>>()?;
+    let anchor = |at: usize| {
+        let before = u32::try_from(at).unwrap_or(u32::MAX);
+        around.get(at.checked_sub(begin)?).map(|found| (found.id, before))
+    };
+    let previous = if start > 0 { anchor(begin) } else { None };
+    let next = anchor(start + PAGE);
+    let found = around.drain(start - begin..).take(PAGE).collect();
+    Ok(Results { found, before: start, total, previous, next })
 }
 
 fn write(tx: &Tx<'_>, owner: TelegramId, card: Option<&Card>, edition: Edition) -> Result<Sharing> {

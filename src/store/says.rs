@@ -1,6 +1,8 @@
 //! Messages to Telegram that are said once each, in order.
 //!
 //! Telegram has no idempotency key. A row found `sending` after a crash may have been sent; it is sent again, marked.
+mod digest;
+
 use super::error::Result;
 use super::handle::Tx;
 use super::rows::{from_json, json};
@@ -21,6 +23,10 @@ pub struct Say {
     pub origin: Option<Origin>,
     /// Whether an earlier try may have succeeded.
     pub repeated: bool,
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// Other rows that are said with it, in the same message.
+    pub merged: Vec<i64>,
 }
 
 fn class_number(class: Class) -> i64 {
@@ -68,21 +74,22 @@ pub fn add(
     Ok(())
 }
 
-/// Takes the next message: the oldest of the most urgent class. It is `sending` from now on.
+/// Takes the next message: the oldest of the most urgent class. It is `sending` from now on. A forwarded one that Telegram's
+/// limits have held up brings others of its chat with it.
 ///
 /// The index is named, and its own condition written out, because SQLite does not see that the one follows from the
 /// other: it would read every message that waits, each time.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
-pub fn take(tx: &Tx<'_>) -> Result<Option<Say>> {
+pub fn take(tx: &Tx<'_>, now: Timestamp) -> Result<Option<Say>> {
     let mut query = tx.prepare_cached(
         "UPDATE says SET state = 'sending' WHERE id =
            (SELECT id FROM says INDEXED BY says_open
             WHERE state IN ('pending', 'sending') AND state = 'pending' ORDER BY class, id LIMIT 1)
-         RETURNING id, class, payload, origin_account, origin_chat, repeated",
+         RETURNING id, class, payload, origin_account, origin_chat, repeated, created_at",
     )?;
-    let row = query
+    let mut row = query
         .query_row([], |r| {
             let account: Option<i64> = r.get(3)?;
             let chat: Option<String> = r.get(4)?;
@@ -92,9 +99,14 @@ pub fn take(tx: &Tx<'_>) -> Result<Option<Say>> {
                 out: from_json(&r.get::<_, String>(2)?)?,
                 origin: account.zip(chat).map(|(a, c)| Origin { account: AccountId(a), chat: Jid(c) }),
                 repeated: r.get(5)?,
+                since: Timestamp(r.get(6)?),
+                merged: Vec::new(),
             })
         })
         .optional()?;
+    if let Some(say) = &mut row {
+        digest::merge(tx, say, now)?;
+    }
     Ok(row)
 }
 
@@ -108,6 +120,8 @@ pub enum Said {
         /// Whether Telegram may have taken it.
         maybe: bool,
     },
+    /// Never merged like this: each by itself, waiting since now.
+    Apart(Timestamp),
     /// Never.
     Failed,
 }
@@ -117,20 +131,22 @@ pub enum Said {
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn record(tx: &Tx<'_>, say: &Say, said: Said) -> Result<()> {
-    match said {
-        Said::Sent(message) => {
-            tx.prepare_cached("DELETE FROM says WHERE id = ?1")?.execute([say.id])?;
-            if let Some(origin) = &say.origin {
-                set_origin(tx, say.out.chat, message, origin)?;
+    for id in std::iter::once(say.id).chain(say.merged.iter().copied()) {
+        match said {
+            Said::Sent(_) => tx.prepare_cached("DELETE FROM says WHERE id = ?1")?.execute([id])?,
+            Said::Again { maybe } => tx
+                .prepare_cached("UPDATE says SET state = 'pending', repeated = max(repeated, ?2) WHERE id = ?1")?
+                .execute(params![id, maybe])?,
+            Said::Apart(now) => tx
+                .prepare_cached("UPDATE says SET state = 'pending', created_at = ?2 WHERE id = ?1")?
+                .execute(params![id, now.0])?,
+            Said::Failed => {
+                tx.prepare_cached("UPDATE says SET state = 'failed', payload = NULL WHERE id = ?1")?.execute([id])?
             }
-        }
-        Said::Again { maybe } => {
-            tx.prepare_cached("UPDATE says SET state = 'pending', repeated = max(repeated, ?2) WHERE id = ?1")?
-                .execute(params![say.id, maybe])?;
-        }
-        Said::Failed => {
-            tx.prepare_cached("UPDATE says SET state = 'failed', payload = NULL WHERE id = ?1")?.execute([say.id])?;
-        }
+        };
+    }
+    if let (Said::Sent(message), Some(origin)) = (said, &say.origin) {
+        set_origin(tx, say.out.chat, message, origin)?;
     }
     Ok(())
 }

@@ -6,6 +6,9 @@ pub const USER: &[Migration] = &[
     Migration { version: 1, name: "first tables", sql: FIRST },
     Migration { version: 2, name: "orders", sql: ORDERS },
     Migration { version: 3, name: "profile", sql: PROFILE },
+    Migration { version: 4, name: "kept", sql: KEPT },
+    // Taking somebody's profile down is an order now.
+    Migration { version: 5, name: "no withdrawals", sql: "DROP TABLE withdrawals;" },
 ];
 
 const FIRST: &str = "
@@ -84,4 +87,10 @@ CREATE TABLE withdrawals (card INTEGER PRIMARY KEY);
 
 -- The registration that can be taken up again, and the name of its session outside.
 CREATE TABLE registration (one INTEGER PRIMARY KEY CHECK (one = 1), record TEXT, outside TEXT);
+";
+
+const KEPT: &str = "
+-- Small things that flows remember, each under its typed key.
+CREATE TABLE kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX sends_unknown ON sends (id) WHERE state = 'unknown';
 ";

@@ -131,6 +131,27 @@ pub fn get(db: &Connection, id: i64) -> Result<Option<Send>> {
     Ok(query.query_row([id], send).optional()?)
 }
 
+/// How many messages are of unknown fate.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn unknown(db: &Connection) -> Result<usize> {
+    let mut query = db.prepare_cached("SELECT count(*) FROM sends INDEXED BY sends_unknown WHERE state = 'unknown'")?;
+    let n: i64 = query.query_row([], |r| r.get(0))?;
+    Ok(usize::try_from(n).unwrap_or(0))
+}
+
+/// The newest message of unknown fate.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn newest_unknown(db: &Connection) -> Result<Option<Send>> {
+    let mut query = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM sends INDEXED BY sends_unknown WHERE state = 'unknown' ORDER BY id DESC LIMIT 1"
+    ))?;
+    Ok(query.query_row([], send).optional()?)
+}
+
 /// One message by its WhatsApp id.
 ///
 /// # Errors

@@ -19,6 +19,8 @@ pub struct Show {
     pub message: Option<MessageId>,
     /// Whether that message is a picture.
     pub picture: bool,
+    /// Since when that is what it should show.
+    pub since: Timestamp,
     /// After this it is not worth showing.
     pub expires_at: Option<Timestamp>,
 }
@@ -36,16 +38,26 @@ pub fn put(tx: &Tx<'_>, slot: &Slot, out: &Outgoing, expires_at: Option<Timestam
     Ok(())
 }
 
-/// Forgets which messages showed the questions of earlier flows.
+/// Forgets which messages showed the other slots of the same kind (what stands before the `:`), where nothing waits to be
+/// shown: the questions of earlier flows, say.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
-pub fn forget_questions(tx: &Tx<'_>, but: &Slot) -> Result<()> {
-    // Their names begin so, and `;` follows `:`.
-    tx.prepare_cached(
-        "DELETE FROM shows WHERE slot > 'question:' AND slot < 'question;' AND slot <> ?1 AND shown >= version",
-    )?
-    .execute([&but.0])?;
+pub fn forget_others(tx: &Tx<'_>, but: &Slot) -> Result<()> {
+    let kind = but.0.split(':').next().unwrap_or_default();
+    // `;` follows `:`.
+    tx.prepare_cached("DELETE FROM shows WHERE slot > ?1 AND slot < ?2 AND slot <> ?3 AND shown >= version")?
+        .execute([format!("{kind}:"), format!("{kind};"), but.0.clone()])?;
+    Ok(())
+}
+
+/// Gives a slot the message that shows it, when it has none yet.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn adopt(tx: &Tx<'_>, slot: &Slot, message: MessageId) -> Result<()> {
+    tx.prepare_cached("UPDATE shows SET message = ?2 WHERE slot = ?1 AND version = 1")?
+        .execute(params![slot.0, message.0])?;
     Ok(())
 }
 
@@ -89,7 +101,7 @@ pub fn replaced(db: &Connection, slot: &Slot) -> Result<Option<MessageId>> {
 /// [`StoreError`](super::StoreError).
 pub fn next(tx: &Tx<'_>) -> Result<Option<Show>> {
     let mut query = tx.prepare_cached(
-        "SELECT slot, version, payload, message, picture, expires_at FROM shows
+        "SELECT slot, version, payload, message, picture, expires_at, changed_at FROM shows
          WHERE shown < version ORDER BY changed_at LIMIT 1",
     )?;
     let row = query
@@ -101,6 +113,7 @@ pub fn next(tx: &Tx<'_>) -> Result<Option<Show>> {
                 message: r.get::<_, Option<i64>>(3)?.map(MessageId),
                 picture: r.get(4)?,
                 expires_at: r.get::<_, Option<i64>>(5)?.map(Timestamp),
+                since: Timestamp(r.get(6)?),
             })
         })
         .optional()?;

@@ -45,11 +45,11 @@ mod tests {
 
     #[test]
     fn a_button_works_for_its_owner_alone() {
-        let data = sign(&key(1), Action::LogoutConfirm(AccountId(7)));
+        let data = sign(&key(1), Action::Logout(AccountId(7)));
         assert!(data.len() <= 64);
-        assert_eq!(verify(&key(1), &data), Some(Action::LogoutConfirm(AccountId(7))));
+        assert_eq!(verify(&key(1), &data), Some(Action::Logout(AccountId(7))));
         assert_eq!(verify(&key(2), &data), None);
-        assert_eq!(verify(&key(1), &data.replace("O7", "O8")), None);
+        assert_eq!(verify(&key(1), &data.replace("o7", "o8")), None);
     }
 
     proptest! {

@@ -7,7 +7,7 @@ use crate::domain::{
 use crate::flows::{Changes, chat, phrases};
 use crate::session::NumberState;
 use crate::store::sends::{NewSend, SendState};
-use crate::store::{Person, Result, Tx, accounts, flags, orders, profile, says, sends, shows, tokens};
+use crate::store::{Person, Result, Tx, accounts, flags, kept, orders, profile, says, sends, shows, tokens};
 use crate::words::{Locale, plain, render};
 
 /// What has to happen once the transaction is committed.
@@ -127,7 +127,7 @@ impl<'a> Applier<'a> {
             }
             Effect::Ask { run, text, keyboard, placing } => {
                 let slot = Slot::question(run);
-                shows::forget_questions(self.tx, &slot)?;
+                shows::forget_others(self.tx, &slot)?;
                 let mut out = self.outgoing(self.body(Shown::Text(text)), &keyboard, None);
                 out.replaces = match placing {
                     Placing::Below => shows::take_message(self.tx, &slot)?,
@@ -136,6 +136,15 @@ impl<'a> Applier<'a> {
                 shows::put(self.tx, &slot, &out, None, self.person.now())?;
                 applied.talk = true;
             }
+            Effect::Turn { message, text, keyboard } => {
+                let slot = Slot::screen(message);
+                shows::forget_others(self.tx, &slot)?;
+                let out = self.outgoing(self.body(Shown::Text(text)), &keyboard, None);
+                shows::put(self.tx, &slot, &out, None, self.person.now())?;
+                shows::adopt(self.tx, &slot, message)?;
+                applied.talk = true;
+            }
+            Effect::Keep(name, value) => kept::put(self.tx, name, value.as_deref())?,
             Effect::AnswerPress { callback, text, alert } => {
                 let text = text.map(|text| plain(&text, self.locale));
                 applied.presses.push((callback, text, alert));
@@ -172,10 +181,6 @@ impl<'a> Applier<'a> {
             }
             Effect::Publish(shows) => applied.share |= profile::publish(self.tx, shows)?,
             Effect::Unpublish => applied.share |= profile::unpublish(self.tx)?,
-            Effect::WithdrawProfile(card) => {
-                profile::withdraw(self.tx, card)?;
-                applied.share = true;
-            }
             Effect::KeepRegistration { phone, step, session_data } => {
                 profile::keep(self.tx, phone, step, session_data, self.person.now())?;
                 applied.share = true;

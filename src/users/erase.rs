@@ -3,6 +3,8 @@
 //! Killed at any point it goes on at the next start: first the vault's own flag says so, and once the devices are gone the
 //! directory does, which needs no key. Until the receipt is given the person has no entry but this one, so that no new
 //! world begins in the folder that is being removed; what they send waits in the spool.
+mod progress;
+
 use super::entry::UserEntry;
 use super::outside;
 use super::port::TelegramError;
@@ -15,6 +17,7 @@ use crate::store::{Receipt, Vault, VaultError, WaStore, accounts, flags};
 use crate::t;
 use crate::whatsapp::{Client, Start};
 use crate::words::render;
+use progress::Progress;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,10 +70,11 @@ async fn commit(entry: &UserEntry, until: UpdateId, receipt: &Receipt) -> Result
 async fn unlink(entry: &Arc<UserEntry>) -> Result<Receipt, VaultError> {
     let shared = &entry.shared;
     let vault = entry.vault().await?;
-    let language = vault.db().read(flags::locale).await?.language;
-    let mut receipt = Receipt { language, ..Receipt::default() };
+    let locale = vault.db().read(flags::locale).await?;
+    let mut receipt = Receipt { language: locale.language, ..Receipt::default() };
     let (limit, close) = (shared.settings.logout_timeout, shared.settings.close_timeout);
     let list = vault.db().read(accounts::list).await?;
+    let progress = &Progress::begin(entry, locale, list.len()).await?;
     let each = list.iter().map(|account| async move {
         // A client that is just being started would meet the one that removes the device.
         let occupied = tokio::time::timeout(limit, entry.slots.occupy_in_turn(account.id)).await;
@@ -86,10 +90,12 @@ async fn unlink(entry: &Arc<UserEntry>) -> Result<Receipt, VaultError> {
         if let Some(running) = running {
             running.close(close).await;
         }
-        match confirmed {
+        let confirmed = match confirmed {
             Some(done) => Some(done),
             None => remove_offline(shared, vault, account.id, limit, close).await,
-        }
+        };
+        progress.advance().await;
+        confirmed
     });
     for confirmed in futures_util::future::join_all(each).await.into_iter().flatten() {
         if confirmed {

@@ -78,7 +78,15 @@ mod tests {
             replaces: None,
             language: crate::domain::Language::default(),
         };
-        Say { id: 1, class: Class::Answer, out, origin: None, repeated: false }
+        Say {
+            id: 1,
+            class: Class::Answer,
+            out,
+            origin: None,
+            repeated: false,
+            since: crate::domain::Timestamp(0),
+            merged: Vec::new(),
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What of a person's lies outside their vault, for others or for another start, and is it as the vault has it?
 //!
-//! The published profile, the session of a registration, how numbers stand, and withdrawals that an admin has asked for. The vault says what is
-//! wanted, in the commit of the step that wanted it; this brings it about afterwards, as often as it takes, and a start looks
-//! again. One at a time for each person, so that the newest is what remains.
+//! The published profile, the session of a registration, and how numbers stand. The vault says what is wanted, in the commit of
+//! the step that wanted it; this brings it about afterwards, as often as it takes, and a start looks again. One at a time for
+//! each person, so that the newest is what remains.
 use super::apply::Applier;
 use super::entry::UserEntry;
 use crate::domain::Timestamp;
@@ -64,7 +64,6 @@ async fn share(entry: &Arc<UserEntry>) -> Result<(), VaultError> {
 async fn bring(entry: &Arc<UserEntry>) -> Result<(), VaultError> {
     let vault = entry.vault().await?;
     publication(entry, vault).await?;
-    withdrawals(entry, vault).await?;
     registration(entry, vault).await
 }
 
@@ -89,14 +88,6 @@ async fn publication(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultE
                 entry.talk.notify_one();
             }
         }
-    }
-    Ok(())
-}
-
-async fn withdrawals(entry: &UserEntry, vault: &Vault) -> Result<(), VaultError> {
-    for card in vault.db().read(profile::withdrawals).await? {
-        entry.shared.profiles.withdraw(card).await?;
-        vault.tx_normal(move |tx| profile::end_withdrawal(tx, card)).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! a connected number does not.
 use super::apply::Applied;
 use super::entry::UserEntry;
-use crate::domain::{AccountId, Class, MessageId, Place, TelegramId, Timestamp};
+use crate::domain::{AccountId, ChatId, Class, MessageId, Place, TelegramId, Timestamp};
 use crate::session::{NumberState, ShownMessage, UserRecord, UserSession};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -106,6 +106,11 @@ impl Screen {
         let mut state = self.state();
         state.previous = Some(message);
         state.live.is_some()
+    }
+
+    /// The bot's newest message on screen.
+    pub fn previous(&self) -> Option<(ChatId, MessageId)> {
+        self.state().previous.map(|shown| (shown.chat, shown.message))
     }
 
     /// Since when the person has done nothing; `None`: there is no session.

@@ -2,8 +2,9 @@
 use super::apply::{Applied, Applier};
 use super::entry::UserEntry;
 use crate::domain::{AccountId, AccountState, ClientEvent, Generation, InboundMessage, Timestamp};
+use crate::flows::onboarding::{self, PROGRESS};
 use crate::flows::{Changes, chat};
-use crate::store::{StoreError, accounts, messages};
+use crate::store::{StoreError, accounts, kept, messages};
 use crate::whatsapp::{EventSink, SinkError};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -36,12 +37,14 @@ impl EventSink for AccountSink {
                     return Err(StoreError::Fenced);
                 };
                 let mut applied = Applied::default();
+                let mut progress = kept::get(tx, PROGRESS)?.unwrap_or_default();
                 for message in &batch {
                     let Some(seq) = messages::add(tx, id, message)? else { continue };
                     let name = messages::name(tx, &messages::canonical(tx, id, &message.sender)?)?;
                     let Some(effect) = chat::incoming(&account, name.as_deref(), message) else { continue };
                     let mut applier = Applier::new(tx, person, format!("w{id}:{seq}"))?;
-                    applied.join(applier.apply(Changes::default().effect(effect))?);
+                    let hint = onboarding::received(std::mem::take(&mut progress));
+                    applied.join(applier.apply(Changes::default().effect(effect).before(hint))?);
                 }
                 Ok(applied)
             })

@@ -149,6 +149,11 @@ impl UserDataStore {
         entry
     }
 
+    /// The person's entry, where there is one.
+    pub(super) fn opened(&self, user: TelegramId) -> Option<Arc<UserEntry>> {
+        self.0.entries.get(&user).map(|entry| Arc::clone(&entry))
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.0.entries.len()
@@ -256,8 +261,18 @@ impl UserDataStore {
         }
     }
 
+    /// Somebody who may has taken this person's published profile away: their world learns of it, and tells them.
+    pub(super) fn profile_withdrawn(&self, owner: TelegramId) {
+        let entry = self.0.entries.get(&owner).map(|entry| Arc::clone(&entry));
+        match entry {
+            Some(entry) => entry.share_soon(),
+            // It compares when it wakes.
+            None => self.access_changed(owner),
+        }
+    }
+
     fn turn_out(&self, user: TelegramId) {
-        let Some(entry) = self.0.entries.get(&user).map(|entry| Arc::clone(&entry)) else { return };
+        let Some(entry) = self.opened(user) else { return };
         let users = self.clone();
         self.0.shared.tasks.spawn(async move {
             going::turned_out(&entry, &users).await;

@@ -128,7 +128,7 @@ impl Talker {
                 if let Some((say, said)) = last {
                     says::record(tx, &say, said)?;
                 }
-                Ok((says::take(tx)?, shows::next(tx)?))
+                Ok((says::take(tx, Timestamp::now())?, shows::next(tx)?))
             })
             .await?;
         self.last = None;
@@ -188,7 +188,9 @@ impl Talker {
                 if let Some(next) = self.judge(&out, e).await? {
                     next
                 } else {
-                    self.last = Some((say, Said::Failed));
+                    // One of several may be at fault; it is found by saying each by itself.
+                    let said = if say.merged.is_empty() { Said::Failed } else { Said::Apart(Timestamp::now()) };
+                    self.last = Some((say, said));
                     Next::More
                 }
             }
@@ -321,7 +323,8 @@ impl Talker {
 fn with_time_left(show: &Show) -> Outgoing {
     let mut out = show.out.clone();
     if let Some(until) = show.expires_at {
-        let left = render(&phrases::time_left(Timestamp::now().until(until)), out.language.into());
+        let left = phrases::time_left(Timestamp::now().until(until), show.since.until(until));
+        let left = render(&left, out.language.into());
         match &mut out.body {
             Body::Text(text) | Body::Qr { caption: text, .. } => *text = std::mem::take(text).append(&left),
         }

@@ -288,7 +288,7 @@ async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Res
                     break;
                 }
             }
-            let handed = if hand_over && all.talk { says::take(tx)? } else { None };
+            let handed = if hand_over && all.talk { says::take(tx, now)? } else { None };
             Ok((all, taken, handed))
         })
         .await?;

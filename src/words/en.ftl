@@ -30,8 +30,20 @@ button-qr = 📷 QR code
 button-code = 🔢 Phone code
 button-cancel = ✖ Cancel
 button-link = ➕ Link a number
-button-numbers = 📱 My numbers
+button-numbers = 📱 Numbers
 button-help = ❔ Help
+button-home = 🏠 Menu
+button-status = 📊 Status
+button-language = 🌐 Language
+button-admin = 🛠 Admin
+button-erase = 🗑 Erase everything
+button-previous = ◀ Previous
+button-next = Next ▶
+button-registration = 📝 Register
+button-profile = 👤 Profile
+button-invite-people = ✉️ Invite people
+button-invites = 📋 Invitations
+button-admins = 👥 Admins
 button-logout-number = 🚪 Log out { $number }
 button-logout-yes = 🚪 Yes, log out
 button-reconnect = 🔄 Reconnect
@@ -53,10 +65,11 @@ note-stale = This button is not valid (any more). /start shows where you are.
 
 ## Commands, as clients show them
 
-command-start = Begin, or see where you are
+command-menu = Where you are, and where to go
 command-link = Link a WhatsApp number
 command-numbers = Your numbers
 command-status = What is connected and what is under way
+command-reconnect = Connect a number again
 command-logout = Unlink a number
 command-language = English or Indonesian
 command-cancel = Stop what you are doing
@@ -69,20 +82,32 @@ welcome =
     <b>Welcome to Sekat.</b>
     I connect your own WhatsApp numbers to this chat: what people write to you appears here, and your replies go back from the same number. Everything of yours is kept apart from everybody else's, encrypted with a key of its own.
 
-    Link your first number. How do you want to do it?
+    <b>Step 1 of 3:</b> link your first number. How do you want to do it?
+home-attention =
+    <b>⚠️ For you to look at</b>
+    { $lines }
+home-failed = 🔴 { $number }: { $why }
+home-unknown = { $n ->
+    [one] ❓ It is not known whether one of your messages arrived: /resend or /forget, or the buttons under it.
+   *[other] ❓ It is not known whether { $n } of your messages arrived: /resend or /forget, or the buttons under them.
+}
+home-linking = 🟡 { $number } waits for your phone.
+home-unfinished = ✏️ Not finished: { $title }
 home =
-    <b>Your numbers</b>
-
+    <b>Your numbers</b> ({ $used } of { $allowed })
     { $numbers }
-
-    Reply to a message from WhatsApp to answer it.
+home-reply = Reply to a message from WhatsApp to answer it.
 help =
     <b>How it works</b>
-    1. /link — link a WhatsApp number, by QR code or by phone code.
-    2. Messages to that number appear here, with who wrote and to which of your numbers.
-    3. Reply to such a message (swipe it or hold it) and your text goes to that chat, from the same number. Under it you see what became of it: sent, delivered, read.
+    Dewi writes “Are you open today?” to your WhatsApp number. It appears here. You swipe her message to reply and type “Yes, until nine”. Dewi gets it from your number, and under it you see: sent, delivered, read.
 
-    /numbers shows your numbers · /status what is going on · /logout unlinks one · /language changes the language · /cancel stops what you are doing · /erase deletes everything of yours.
+    /menu where you are, and everything else
+    /link link a number: <code>/link qr</code>, or <code>/link +62 812 3456 7890</code> for a code
+    /numbers your numbers · /status what goes on
+    /reconnect · /logout for a number: <code>/logout 2</code>
+    /register tell me who you are · /profile what others find · /people find others · /language
+    /back one question back · /cancel stop
+    /erase delete everything of yours
 refused = Hello! This bot is private: its operator decides who may use it, and you are not on the list yet. Nothing about you has been stored.
 vault-broken = Your data cannot be opened at the moment. Nothing is lost: what you send waits until the operator has repaired it. Code: <code>{ $code }</code>
 dead-letter = Something went wrong inside while I handled your last message, twice. I have set it aside; please try something else. The operator has the details. Code: <code>internal</code>
@@ -90,7 +115,15 @@ unknown-command = I don't know that command. /help shows what I can do.
 edited = I have acted on your message already; editing it does not change what was sent.
 text-only = I can handle text only, for now. Reply to a message from WhatsApp with text to answer it.
 nothing-to-cancel = There is nothing to cancel.
+back-nowhere = There is no question to go back to.
+resend-none = There is no message whose fate is unknown.
 cancelled = Cancelled.
+
+## The first three steps
+
+onboarding-receive = <b>Step 2 of 3:</b> let somebody write to this number, or write to it from another phone. The message appears here.
+onboarding-answer = 👆 <b>Step 3 of 3:</b> reply to that message (swipe it, or hold it and choose Reply). Your text goes back to that chat, from the same number.
+onboarding-done = 🎉 That was all. What becomes of your reply stands under it. /menu shows what else there is.
 
 ## Language
 
@@ -101,8 +134,9 @@ language-unknown = I speak these languages only: { $languages }
 ## Conversations
 
 flow-aside = No answer came, so I have put this aside: { $title }. Nothing is lost; the button takes it up again.
+
 flow-which = You are in the middle of something: { $open }. Go on with it, or leave it and begin { $wanted }?
-flow-choose = Please choose with one of the buttons.
+flow-choose = Please press one of the buttons, or type what stands on it, or its number.
 flow-problem =
     ⚠️ { $problem }
 
@@ -121,6 +155,7 @@ link-method =
     <b>Link a number</b>
     • QR code: scan a picture with the phone's WhatsApp (you need a second screen).
     • Phone code: type eight characters on the phone; works with one device.
+link-typed = Or type <code>/link qr</code>, or <code>/link</code> and the number.
 link-already = A number is being linked already. Finish it, or /cancel it first.
 link-too-many = You have { $used } of { $allowed } numbers. Log one out first: /logout
 link-qr-limit = You have used { $allowed } of { $allowed } QR codes this hour. Try again in { $wait }, or link by phone code: /link
@@ -148,12 +183,20 @@ link-scan =
 link-code =
     <b>Your code: </b><code>{ $code }</code>
     On the phone: Settings → Linked devices → Link a device → Link with phone number instead, and type it.
-time-left = ⏳ { $span } left
+time-left = ⏳ { $bar } { $span } left
 link-cancelled = Linking was cancelled.
 link-getting-qr = Getting a QR code from WhatsApp…
 link-getting-code = Getting a code from WhatsApp for { $phone }…
 link-paired = ✅ { $phone } has confirmed. Logging in…
 linked = ✅ <b>{ $number }</b> is linked and connected. What people write to it appears here; reply to a message to answer it.
+number-unknown = I do not see which of your numbers you mean. Type its place in the list, or its last four digits.
+numbers-page =
+    <b>Your numbers</b> (page { $page } of { $of })
+    { $numbers }
+reconnecting =
+    Connecting again:
+    { $numbers }
+reconnect-none = There is nothing to connect again.
 link-failed =
     ❌ Linking did not work: { $why }
     Code: <code>{ $code }</code>
@@ -164,22 +207,22 @@ registration-title = registering
 registration-phone =
     <b>Registration</b> (1 of 5)
     What is your telephone number? For example: <code>0812 3456 7890</code>
-registration-phone-expected = I need your telephone number, as text or as a contact card.
-registration-phone-bad = I cannot use this number: { $problem }.
+detail-phone-expected = I need your telephone number, as text or as a contact card.
+detail-phone-bad = I cannot use this number: { $problem }.
 registration-name =
     <b>Registration</b> (2 of 5)
     What are you called?
-registration-name-bad = I cannot use this as a name: { $problem }.
-registration-text-expected = I need your answer as text.
+detail-name-bad = I cannot use this as a name: { $problem }.
+detail-text-expected = I need your answer as text.
 registration-email =
     <b>Registration</b> (3 of 5)
     What is your address for mail? For example: <code>ana@example.com</code>
-registration-email-bad = I cannot use this address: { $problem }.
+detail-email-bad = I cannot use this address: { $problem }.
 registration-city =
     <b>Registration</b> (4 of 5)
     Which city do you live in? I tell you times as your clock shows them.
-registration-city-unknown = I do not know this city. Try the next larger one, or the difference from Greenwich, like GMT+7.
-registration-city-expected = Choose one of these, or send me another city.
+detail-city-unknown = I do not know this city. Try the next larger one, or the difference from Greenwich, like GMT+7.
+detail-city-expected = Choose one of these, or send me another city.
 registration-which-city =
     <b>Registration</b> (4 of 5)
     Which one do you mean? If it is none of these, send me another city nearby.
@@ -248,6 +291,7 @@ awake-number = • <b>{ $number }</b>: { $why ->
    *[soon] about to connect, because it is linked and stays connected
 }.
 logout-which = Which number do you want to log out?
+logout-title = logging a number out
 logout-ask = Log out <b>{ $number }</b>? Its device is removed at WhatsApp and its keys are wiped here. Messages already received stay.
 logging-out = Logging out <b>{ $number }</b>…
 logged-out = <b>{ $number }</b> is logged out and its keys are wiped.
@@ -292,6 +336,9 @@ reason-internal = something went wrong inside. The operator has the details.
 erase-word = ERASE
 erase-title = erasing everything
 erasing = Erasing…
+erasing-progress =
+    Erasing…
+    { $bar } { $done } of { $total } devices
 erase-ask =
     <b>Erase everything?</b>
     Your numbers are logged out, your messages, contacts and settings deleted, and the key that could open them is destroyed. This cannot be undone.
@@ -320,9 +367,12 @@ refused-blocked = You cannot use this bot: nothing that you send here is read. W
 
 ## Owner and admins
 
+admin-home =
+    <b>For admins</b>
+    Who uses this bot, and who may. /block and /unblock take a Telegram id: <code>/block 123456</code>
 help-admin =
     <b>As an admin</b>
-    /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /admins shows who else may do this.
+    /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /members shows who uses the bot · /admins shows who else may do this · /takedown takes a published profile down.
 help-owner = As the owner you also name admins: /admin add or /admin remove, with a Telegram id.
 invite-ask =
     <b>Invite people</b>
@@ -387,10 +437,141 @@ order-refused = { $why ->
     [configured] That admin is named in the configuration (access.admins): the operator has to take them out there.
    *[blocked] They are blocked. Unblock them first.
 }
+order-failed = That did not work: something is wrong on our side. Nothing has changed; please try again later. Code: <code>{ $code }</code>
 
 ## Profile
 
+profile-title = your profile
+command-profile = Your profile: see it, change it, let others find it
+profile-none = You have no profile yet: register first, it takes five questions. /register begins.
+profile-show =
+    <b>Your profile</b>
+    Name: { $name }
+    Telephone: { $phone }
+    Mail: { $email }
+    Time zone: { $zone }
+    About you: { $about }
+
+    { $published }
+profile-private = 🔒 Nobody else sees any of this.
+profile-public =
+    🌐 Published. Others see this and nothing else:
+
+    { $card }
+profile-outdated =
+    ⚠️ You have changed something since you published. Others still see this:
+
+    { $card }
+profile-name = What are you called?
+profile-phone = What is your telephone number? For example: <code>0812 3456 7890</code>
+profile-email = What is your address for mail? For example: <code>ana@example.com</code>
+profile-city = Which city do you live in? I tell you times as your clock shows them; others do not see it.
+profile-which-city = Which one do you mean? If it is none of these, send me another city nearby.
+profile-about = What do you want to say of yourself, or of your business? At most 500 characters; <code>-</code> for nothing. Others see it only when you publish.
+profile-publish =
+    <b>Publish your profile?</b>
+    Everybody who uses this bot will see this and nothing else:
+
+    { $card }
+profile-published =
+    🌐 <b>Published.</b> Others find this:
+
+    { $card }
+
+    /profile changes it or takes it back.
+profile-unpublished = 🔒 Nobody finds your profile any more. What you told me is still here: /profile
+profile-done = Everything in your profile is as you left it. /profile shows it again.
+detail-about-bad = I cannot use this text: { $problem }.
+button-change-about = ✏ About me
+button-no-about = Say nothing
+button-publish = 🌐 Publish…
+button-publish-anew = 🌐 Publish anew…
+button-publish-other = 🌐 Choose what is shown…
+button-unpublish = 🔒 Unpublish
+button-done = ✔ Done
+button-show-phone = { $shown ->
+    [on] ☑ Telephone
+   *[off] ☐ Telephone
+}
+button-show-email = { $shown ->
+    [on] ☑ Mail
+   *[off] ☐ Mail
+}
+button-publish-yes = ✅ Publish this
+card-name = <b>{ $name }</b>
+card-phone = 📞 { $phone }
+card-email = ✉ { $email }
 profile-withdrawn = Your published profile was taken down by an administrator of this bot. Nobody finds it any more; everything you told me is still here.
+
+## People
+
+command-people = Find people who have published a profile
+note-older-search = This list is of an older search. /people looks again.
+people-all = { $total ->
+    [one] <b>{ $total } published profile</b>
+   *[other] <b>{ $total } published profiles</b>
+}
+people-found = { $total ->
+    [one] <b>{ $total } profile</b> with “{ $text }”
+   *[other] <b>{ $total } profiles</b> with “{ $text }”
+}
+people-line = { $n }. <b>{ $name }</b>
+people-line-about = { $n }. <b>{ $name }</b> — { $about }
+people-page = { $first }–{ $last } of { $total }. /person with a number shows one, /people with words looks for them.
+people-page-more = { $first }–{ $last } of { $total }. /more shows the next, /person with a number shows one.
+people-how = /person with a number shows one, /people with words looks for them: <code>/people bakery Bandung</code>
+people-none = Nobody has published a profile yet. Be the first: /profile
+people-none-such = Nobody has “{ $text }” on their profile. Try fewer words, or /people for everybody.
+people-no-more = There are no more. /people looks again.
+person-which = Whom? Add the number from the list that /people shows: <code>/person 3</code>
+person-gone = This profile is not published any more.
+person-take-down =
+    <b>Take this profile down?</b> Nobody finds it any more. Its owner is told, keeps everything, and can publish anew.
+
+    { $card }
+person-taken-down = The profile is taken down, and its owner is told.
+takedown-which = Which one? Add the number from the list that /people shows: <code>/takedown 3</code>, or <code>/takedown 3 yes</code> to do it at once.
+button-people = 🔎 People
+button-people-list = ◀ List
+button-take-down = 🗑 Take down
+button-take-down-yes = 🗑 Yes, take down
+
+## Who uses the bot
+
+members = <b>{ $total ->
+    [one] { $total } person
+   *[other] { $total } people
+}</b>
+    { $members }
+members-blocked = <b>Blocked: { $total }</b>
+    { $members }
+members-page =
+    { $list }
+    Page { $page } of { $of }. Another one: <code>{ $command }</code>
+blocked-none = Nobody is blocked.
+member-line = { $n }. <code>{ $id }</code> — { $how }
+member-standing = { $standing ->
+    [owner] owner
+    [admin] admin
+    [member] member
+   *[stranger] not let in any more
+}
+member-joined = { $how }, came { $at } by invitation #{ $invite }
+member-blocked = 🚫 blocked since { $at }
+member =
+    <b>Telegram id</b> <code>{ $id }</code>
+    { $how }
+member-unknown = Nobody with the Telegram id <code>{ $id }</code> has ever been here.
+member-usage = Whom? Add the Telegram id: <code>/member 123456789</code>
+block-ask = Block <code>{ $id }</code>? Their numbers go offline, and nothing they send is read. Their data stays.
+unblock-ask = Let <code>{ $id }</code> in again? What is theirs goes on where it stopped.
+button-members = 📇 Everybody
+button-blocked = 🚫 Blocked only
+button-members-list = ◀ List
+button-block = 🚫 Block
+button-block-yes = 🚫 Yes, block
+button-unblock = ✅ Unblock
+button-unblock-yes = ✅ Yes, let in again
 
 ## What was put aside
 

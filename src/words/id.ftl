@@ -18,14 +18,26 @@ button-qr = 📷 Kode QR
 button-code = 🔢 Kode di ponsel
 button-cancel = ✖ Batal
 button-link = ➕ Tautkan nomor
-button-numbers = 📱 Nomor saya
+button-numbers = 📱 Nomor
 button-help = ❔ Bantuan
+button-home = 🏠 Menu
+button-status = 📊 Status
+button-language = 🌐 Bahasa
+button-admin = 🛠 Admin
+button-erase = 🗑 Hapus semuanya
+button-previous = ◀ Sebelumnya
+button-next = Berikutnya ▶
+button-registration = 📝 Daftar
+button-profile = 👤 Profil
+button-invite-people = ✉️ Undang orang
+button-invites = 📋 Undangan
+button-admins = 👥 Para admin
 button-logout-number = 🚪 Keluarkan { $number }
 button-logout-yes = 🚪 Ya, keluarkan
 button-reconnect = 🔄 Sambungkan lagi
 button-reconnect-number = 🔄 Sambungkan lagi { $number }
 button-cancel-number = ✖ Batalkan { $number }
-button-keep = Jangan hapus apa-apa
+button-keep = Tidak jadi
 button-again = 🔄 Coba lagi
 button-other-way = Pakai cara lain
 button-resend = Kirim lagi
@@ -41,10 +53,11 @@ note-stale = Tombol ini sudah tidak berlaku. Ketik /start untuk melihat posisi A
 
 ## Perintah, seperti tampil di Telegram
 
-command-start = Mulai, atau lihat posisi Anda
+command-menu = Posisi Anda, dan jalan ke mana-mana
 command-link = Tautkan nomor WhatsApp
 command-numbers = Nomor Anda
 command-status = Apa yang tersambung dan sedang berjalan
+command-reconnect = Sambungkan lagi sebuah nomor
 command-logout = Lepaskan nomor
 command-language = Bahasa Inggris atau Indonesia
 command-cancel = Hentikan yang sedang dikerjakan
@@ -57,20 +70,29 @@ welcome =
     <b>Selamat datang di Sekat.</b>
     Nomor WhatsApp Anda bisa saya sambungkan ke obrolan ini: pesan orang kepada Anda muncul di sini, dan balasan Anda terkirim dari nomor yang sama. Data Anda terpisah dari milik orang lain dan dienkripsi dengan kunci sendiri.
 
-    Yuk, tautkan nomor pertama. Mau pakai cara yang mana?
+    <b>Langkah 1 dari 3:</b> tautkan nomor pertama Anda. Mau pakai cara yang mana?
+home-attention =
+    <b>⚠️ Perlu Anda lihat</b>
+    { $lines }
+home-failed = 🔴 { $number }: { $why }
+home-unknown = ❓ Ada { $n } pesan Anda yang belum jelas sampai atau tidak: /resend atau /forget, atau tombol di bawahnya.
+home-linking = 🟡 { $number } menunggu ponsel Anda.
+home-unfinished = ✏️ Belum selesai: { $title }
 home =
-    <b>Nomor Anda</b>
-
+    <b>Nomor Anda</b> ({ $used } dari { $allowed })
     { $numbers }
-
-    Balas sebuah pesan WhatsApp untuk menjawabnya.
+home-reply = Balas sebuah pesan WhatsApp untuk menjawabnya.
 help =
     <b>Cara pakai</b>
-    1. /link — tautkan nomor WhatsApp, dengan kode QR atau kode di ponsel.
-    2. Pesan ke nomor itu muncul di sini, lengkap dengan pengirim dan nomor Anda yang dituju.
-    3. Balas pesan itu (geser atau tekan lama), dan tulisan Anda terkirim ke obrolannya dari nomor yang sama. Di bawahnya terlihat hasilnya: terkirim, sampai, dibaca.
+    Dewi mengirim “Hari ini buka?” ke nomor WhatsApp Anda. Pesannya muncul di sini. Geser pesan itu untuk membalas, lalu ketik “Buka sampai jam sembilan”. Dewi menerimanya dari nomor Anda, dan di bawahnya terlihat: terkirim, sampai, dibaca.
 
-    /numbers menampilkan nomor Anda · /status keadaan saat ini · /logout melepaskan nomor · /language mengganti bahasa · /cancel menghentikan yang sedang dikerjakan · /erase menghapus semua data Anda.
+    /menu posisi Anda, dan semua yang lain
+    /link menautkan nomor: <code>/link qr</code>, atau <code>/link +62 812 3456 7890</code> untuk kode
+    /numbers nomor Anda · /status keadaan saat ini
+    /reconnect · /logout untuk sebuah nomor: <code>/logout 2</code>
+    /register mendaftarkan diri · /profile profil Anda · /people cari orang · /language ganti bahasa
+    /back kembali satu pertanyaan · /cancel berhenti
+    /erase menghapus semua data Anda
 refused = Halo! Bot ini tidak terbuka untuk umum: pengelolanya yang menentukan siapa yang boleh memakainya, dan Anda belum terdaftar. Tidak ada data Anda yang disimpan.
 vault-broken = Data Anda sedang tidak bisa dibuka. Tidak ada yang hilang: kiriman Anda menunggu sampai pengelola memperbaikinya. Kode: <code>{ $code }</code>
 dead-letter = Ada yang salah di dalam sistem saat memproses pesan terakhir Anda, dua kali. Pesan itu saya sisihkan; silakan coba yang lain. Pengelola punya rinciannya. Kode: <code>internal</code>
@@ -78,7 +100,15 @@ unknown-command = Saya tidak mengenal perintah itu. Lihat /help untuk daftar yan
 edited = Pesan Anda sudah diproses; mengeditnya tidak mengubah yang sudah terkirim.
 text-only = Untuk saat ini saya hanya bisa memproses teks. Balas sebuah pesan WhatsApp dengan teks untuk menjawabnya.
 nothing-to-cancel = Tidak ada yang perlu dibatalkan.
+back-nowhere = Tidak ada pertanyaan sebelumnya.
+resend-none = Tidak ada pesan yang belum jelas nasibnya.
 cancelled = Dibatalkan.
+
+## Tiga langkah pertama
+
+onboarding-receive = <b>Langkah 2 dari 3:</b> minta seseorang mengirim pesan ke nomor ini, atau kirim sendiri dari ponsel lain. Pesannya akan muncul di sini.
+onboarding-answer = 👆 <b>Langkah 3 dari 3:</b> balas pesan itu (geser, atau tekan lama lalu pilih Balas). Tulisan Anda terkirim ke obrolan itu dari nomor yang sama.
+onboarding-done = 🎉 Selesai. Nasib balasan Anda terlihat di bawahnya. /menu menampilkan apa saja yang lain.
 
 ## Bahasa
 
@@ -90,7 +120,7 @@ language-unknown = Saya hanya bisa bahasa berikut: { $languages }
 
 flow-aside = Belum ada jawaban, jadi saya simpan dulu: { $title }. Tidak ada yang hilang; tekan tombolnya untuk melanjutkan.
 flow-which = Anda sedang mengerjakan sesuatu: { $open }. Mau dilanjutkan, atau ditinggalkan dan mulai { $wanted }?
-flow-choose = Silakan pilih dengan salah satu tombol.
+flow-choose = Silakan tekan salah satu tombol, atau ketik tulisannya, atau nomor urutnya.
 flow-problem =
     ⚠️ { $problem }
 
@@ -109,6 +139,7 @@ link-method =
     <b>Tautkan nomor</b>
     • Kode QR: pindai gambarnya dengan WhatsApp di ponsel (perlu layar kedua).
     • Kode di ponsel: ketik delapan karakter di ponsel; cukup satu perangkat.
+link-typed = Atau ketik <code>/link qr</code>, atau <code>/link</code> disusul nomornya.
 link-already = Masih ada nomor yang sedang ditautkan. Selesaikan dulu, atau /cancel.
 link-too-many = Anda sudah memakai { $used } dari { $allowed } nomor. Lepaskan satu dulu: /logout
 link-qr-limit = Jatah { $allowed } dari { $allowed } kode QR untuk jam ini sudah terpakai. Coba lagi { $wait } lagi, atau tautkan dengan kode di ponsel: /link
@@ -136,12 +167,20 @@ link-scan =
 link-code =
     <b>Kode Anda: </b><code>{ $code }</code>
     Di ponsel: Setelan → Perangkat tertaut → Tautkan perangkat → Tautkan dengan nomor telepon saja, lalu ketik kodenya.
-time-left = ⏳ sisa { $span }
+time-left = ⏳ { $bar } sisa { $span }
 link-cancelled = Penautan dibatalkan.
 link-getting-qr = Meminta kode QR dari WhatsApp…
 link-getting-code = Meminta kode dari WhatsApp untuk { $phone }…
 link-paired = ✅ { $phone } sudah mengonfirmasi. Sedang masuk…
 linked = ✅ <b>{ $number }</b> sudah tertaut dan tersambung. Pesan orang ke nomor ini muncul di sini; balas pesannya untuk menjawab.
+number-unknown = Saya belum tahu nomor mana yang Anda maksud. Ketik urutannya di daftar, atau empat angka terakhirnya.
+numbers-page =
+    <b>Nomor Anda</b> (halaman { $page } dari { $of })
+    { $numbers }
+reconnecting =
+    Menyambungkan lagi:
+    { $numbers }
+reconnect-none = Tidak ada yang perlu disambungkan lagi.
 link-failed =
     ❌ Penautan gagal: { $why }
     Kode: <code>{ $code }</code>
@@ -152,22 +191,22 @@ registration-title = pendaftaran
 registration-phone =
     <b>Pendaftaran</b> (1 dari 5)
     Berapa nomor telepon Anda? Contoh: <code>0812 3456 7890</code>
-registration-phone-expected = Saya butuh nomor telepon Anda, berupa teks atau kartu kontak.
-registration-phone-bad = Nomor ini tidak bisa saya pakai: { $problem }.
+detail-phone-expected = Saya butuh nomor telepon Anda, berupa teks atau kartu kontak.
+detail-phone-bad = Nomor ini tidak bisa saya pakai: { $problem }.
 registration-name =
     <b>Pendaftaran</b> (2 dari 5)
     Siapa nama Anda?
-registration-name-bad = Ini tidak bisa saya pakai sebagai nama: { $problem }.
-registration-text-expected = Saya butuh jawaban Anda berupa teks.
+detail-name-bad = Ini tidak bisa saya pakai sebagai nama: { $problem }.
+detail-text-expected = Saya butuh jawaban Anda berupa teks.
 registration-email =
     <b>Pendaftaran</b> (3 dari 5)
     Apa alamat email Anda? Contoh: <code>ana@example.com</code>
-registration-email-bad = Alamat ini tidak bisa saya pakai: { $problem }.
+detail-email-bad = Alamat ini tidak bisa saya pakai: { $problem }.
 registration-city =
     <b>Pendaftaran</b> (4 dari 5)
     Anda tinggal di kota mana? Jam yang saya sebutkan mengikuti jam di sana.
-registration-city-unknown = Saya tidak mengenal kota ini. Coba kota besar terdekat, atau selisih waktu seperti GMT+7.
-registration-city-expected = Pilih salah satu, atau kirim nama kota lain.
+detail-city-unknown = Saya tidak mengenal kota ini. Coba kota besar terdekat, atau selisih waktu seperti GMT+7.
+detail-city-expected = Pilih salah satu, atau kirim nama kota lain.
 registration-which-city =
     <b>Pendaftaran</b> (4 dari 5)
     Yang mana maksud Anda? Kalau tidak ada di sini, kirim nama kota lain yang dekat.
@@ -235,6 +274,7 @@ awake-number = • <b>{ $number }</b>: { $why ->
    *[soon] sebentar lagi menyambung, karena tertaut dan tetap tersambung
 }.
 logout-which = Nomor mana yang mau dikeluarkan?
+logout-title = mengeluarkan nomor
 logout-ask = Keluarkan <b>{ $number }</b>? Perangkatnya dihapus di WhatsApp dan kuncinya di sini dimusnahkan. Pesan yang sudah diterima tetap ada.
 logging-out = Mengeluarkan <b>{ $number }</b>…
 logged-out = <b>{ $number }</b> sudah dikeluarkan dan kuncinya dimusnahkan.
@@ -279,6 +319,9 @@ reason-internal = ada yang salah di dalam sistem. Pengelola punya rinciannya.
 erase-word = HAPUS
 erase-title = penghapusan semua data
 erasing = Sedang menghapus…
+erasing-progress =
+    Menghapus…
+    { $bar } { $done } dari { $total } perangkat
 erase-ask =
     <b>Hapus semuanya?</b>
     Semua nomor Anda dikeluarkan; pesan, kontak, dan pengaturan Anda dihapus; kunci untuk membukanya dimusnahkan. Ini tidak bisa dibatalkan.
@@ -304,9 +347,12 @@ refused-blocked = Anda tidak bisa memakai bot ini: kiriman Anda di sini tidak di
 
 ## Pemilik dan admin
 
+admin-home =
+    <b>Untuk admin</b>
+    Siapa yang memakai bot ini, dan siapa yang boleh. /block dan /unblock disertai ID Telegram: <code>/block 123456</code>
 help-admin =
     <b>Sebagai admin</b>
-    /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /admins menampilkan siapa saja yang boleh begini.
+    /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /members menampilkan pemakai bot · /admins menampilkan siapa saja yang boleh begini · /takedown menurunkan profil yang terbit.
 help-owner = Sebagai pemilik, Anda juga yang menentukan admin: /admin add atau /admin remove, disertai ID Telegram.
 invite-ask =
     <b>Undang orang</b>
@@ -365,10 +411,132 @@ order-refused = { $why ->
     [configured] Admin itu tercantum di konfigurasi (access.admins): pengelola harus menghapusnya di sana.
    *[blocked] Orang itu sedang diblokir. Buka dulu blokirnya.
 }
+order-failed = Belum berhasil: ada masalah di pihak kami. Tidak ada yang berubah; silakan coba lagi nanti. Kode: <code>{ $code }</code>
 
 ## Profil
 
+profile-title = profil Anda
+command-profile = Profil Anda: lihat, ubah, dan tampilkan ke orang lain
+profile-none = Anda belum punya profil. Daftar dulu, cukup lima pertanyaan: /register
+profile-show =
+    <b>Profil Anda</b>
+    Nama: { $name }
+    Telepon: { $phone }
+    Email: { $email }
+    Zona waktu: { $zone }
+    Tentang Anda: { $about }
+
+    { $published }
+profile-private = 🔒 Tidak ada orang lain yang bisa melihatnya.
+profile-public =
+    🌐 Sudah terbit. Yang dilihat orang lain hanya ini:
+
+    { $card }
+profile-outdated =
+    ⚠️ Ada yang Anda ubah setelah profil terbit. Orang lain masih melihat ini:
+
+    { $card }
+profile-name = Siapa nama Anda?
+profile-phone = Berapa nomor telepon Anda? Contoh: <code>0812 3456 7890</code>
+profile-email = Apa alamat email Anda? Contoh: <code>ana@example.com</code>
+profile-city = Anda tinggal di kota mana? Jam yang saya sebutkan mengikuti jam di sana; orang lain tidak melihatnya.
+profile-which-city = Yang mana maksud Anda? Kalau tidak ada di sini, kirim nama kota lain yang dekat.
+profile-about = Mau cerita apa tentang diri atau usaha Anda? Paling banyak 500 karakter; <code>-</code> kalau mau dikosongkan. Orang lain baru melihatnya setelah Anda terbitkan.
+profile-publish =
+    <b>Terbitkan profil Anda?</b>
+    Semua pemakai bot ini akan melihat ini, dan hanya ini:
+
+    { $card }
+profile-published =
+    🌐 <b>Sudah terbit.</b> Ini yang ditemukan orang lain:
+
+    { $card }
+
+    Mau mengubah atau menariknya? Ketik /profile.
+profile-unpublished = 🔒 Profil Anda tidak bisa ditemukan lagi. Isinya tetap tersimpan: /profile
+profile-done = Profil Anda tersimpan seperti tadi. Lihat lagi dengan /profile.
+detail-about-bad = Teks ini tidak bisa saya pakai: { $problem }.
+button-change-about = ✏ Tentang saya
+button-no-about = Kosongkan saja
+button-publish = 🌐 Terbitkan…
+button-publish-anew = 🌐 Terbitkan ulang…
+button-publish-other = 🌐 Atur yang tampil…
+button-unpublish = 🔒 Tarik kembali
+button-done = ✔ Selesai
+button-show-phone = { $shown ->
+    [on] ☑ Telepon
+   *[off] ☐ Telepon
+}
+button-show-email = { $shown ->
+    [on] ☑ Email
+   *[off] ☐ Email
+}
+button-publish-yes = ✅ Terbitkan
+card-name = <b>{ $name }</b>
+card-phone = 📞 { $phone }
+card-email = ✉ { $email }
 profile-withdrawn = Profil yang Anda terbitkan sudah diturunkan oleh pengelola bot ini. Tidak ada lagi yang bisa menemukannya; data Anda di sini tetap utuh.
+
+## Orang
+
+command-people = Cari orang yang menerbitkan profilnya
+note-older-search = Daftar ini dari pencarian lama. Cari lagi dengan /people.
+people-all = <b>{ $total } profil</b> sudah terbit
+people-found = <b>{ $total } profil</b> dengan “{ $text }”
+people-line = { $n }. <b>{ $name }</b>
+people-line-about = { $n }. <b>{ $name }</b> — { $about }
+people-page = { $first }–{ $last } dari { $total }. Lihat satu dengan /person dan nomornya, cari dengan /people dan katanya.
+people-page-more = { $first }–{ $last } dari { $total }. Selanjutnya /more, lihat satu dengan /person dan nomornya.
+people-how = Lihat satu dengan /person dan nomornya, cari dengan /people dan katanya: <code>/people toko roti Bandung</code>
+people-none = Belum ada yang menerbitkan profil. Jadilah yang pertama: /profile
+people-none-such = Tidak ada profil dengan “{ $text }”. Coba kurangi katanya, atau ketik /people untuk melihat semua.
+people-no-more = Sudah tidak ada lagi. Cari lagi dengan /people.
+person-which = Siapa? Sertakan nomornya dari daftar /people: <code>/person 3</code>
+person-gone = Profil ini sudah tidak terbit.
+person-take-down =
+    <b>Turunkan profil ini?</b> Tidak akan ada lagi yang menemukannya. Pemiliknya diberi tahu, datanya tetap utuh, dan ia bisa menerbitkannya lagi.
+
+    { $card }
+person-taken-down = Profilnya sudah diturunkan, dan pemiliknya diberi tahu.
+takedown-which = Yang mana? Sertakan nomornya dari daftar /people: <code>/takedown 3</code>, atau <code>/takedown 3 ya</code> untuk langsung menurunkannya.
+button-people = 🔎 Cari orang
+button-people-list = ◀ Daftar
+button-take-down = 🗑 Turunkan
+button-take-down-yes = 🗑 Ya, turunkan
+
+## Pemakai bot
+
+members = <b>{ $total } orang</b>
+    { $members }
+members-blocked = <b>Diblokir: { $total }</b>
+    { $members }
+members-page =
+    { $list }
+    Halaman { $page } dari { $of }. Halaman lain: <code>{ $command }</code>
+blocked-none = Tidak ada yang diblokir.
+member-line = { $n }. <code>{ $id }</code> — { $how }
+member-standing = { $standing ->
+    [owner] pemilik
+    [admin] admin
+    [member] anggota
+   *[stranger] tidak punya akses lagi
+}
+member-joined = { $how }, masuk { $at } lewat undangan #{ $invite }
+member-blocked = 🚫 diblokir sejak { $at }
+member =
+    <b>ID Telegram</b> <code>{ $id }</code>
+    { $how }
+member-unknown = Belum pernah ada yang datang dengan ID Telegram <code>{ $id }</code>.
+member-usage = Siapa? Sertakan ID Telegramnya: <code>/member 123456789</code>
+block-ask = Blokir <code>{ $id }</code>? Nomor-nomornya diputus dan kirimannya tidak dibaca. Datanya tetap ada.
+unblock-ask = Buka lagi akses <code>{ $id }</code>? Semua miliknya berjalan lagi dari tempat terakhir.
+button-members = 📇 Semua orang
+button-blocked = 🚫 Yang diblokir
+button-members-list = ◀ Daftar
+button-block = 🚫 Blokir
+button-block-yes = 🚫 Ya, blokir
+button-unblock = ✅ Buka blokir
+button-unblock-yes = ✅ Ya, buka lagi
 
 ## Yang dikesampingkan
 

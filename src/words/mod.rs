@@ -79,6 +79,12 @@ pub fn span(time: Duration) -> Phrase {
     }
 }
 
+/// How far something has come, as a bar of ten signs. A total of 0 is done.
+pub fn bar(done: usize, total: usize) -> String {
+    let full = (done.min(total) * 10).checked_div(total).unwrap_or(10);
+    "▰".repeat(full) + &"▱".repeat(10 - full)
+}
+
 /// How long ago something was, roughly.
 pub fn ago(time: Duration) -> Phrase {
     match time.as_secs() {
@@ -94,6 +100,19 @@ mod tests {
     use super::*;
     use crate::domain::Timestamp;
     use crate::t;
+
+    #[test]
+    fn a_bar_is_ten_signs_long() {
+        for (done, total, bar) in [
+            (0, 3, "▱▱▱▱▱▱▱▱▱▱"),
+            (1, 3, "▰▰▰▱▱▱▱▱▱▱"),
+            (3, 3, "▰▰▰▰▰▰▰▰▰▰"),
+            (7, 3, "▰▰▰▰▰▰▰▰▰▰"),
+            (0, 0, "▰▰▰▰▰▰▰▰▰▰"),
+        ] {
+            assert_eq!(super::bar(done, total), bar);
+        }
+    }
 
     fn both(phrase: &Phrase) -> [String; 2] {
         Language::ALL.map(|language| plain(phrase, language.into()))

@@ -25,10 +25,14 @@ pub trait AnyFlow: Send + Sync {
     fn title(&self) -> Phrase;
     /// What is told when no answer came for long.
     fn aside(&self, user: &UserContext) -> Phrase;
+    /// What its button on the home screen says, if it has one.
+    fn button(&self, user: &UserContext) -> Option<Phrase>;
     /// What else changes now that this step is reached.
     fn reached(&self, open: &Open) -> Changes;
     /// What else changes when the person stops it.
     fn stopped(&self) -> Changes;
+    /// What is told when they do.
+    fn left(&self) -> Phrase;
     /// Where it begins: step and answers.
     ///
     /// # Errors
@@ -87,12 +91,20 @@ impl<F: Flow> AnyFlow for Of<F> {
         F::aside(user)
     }
 
+    fn button(&self, user: &UserContext) -> Option<Phrase> {
+        F::button(user)
+    }
+
     fn reached(&self, open: &Open) -> Changes {
         state::<F>(open).map_or_else(Changes::default, |(step, answers)| F::reached(step, &answers))
     }
 
     fn stopped(&self) -> Changes {
         F::stopped()
+    }
+
+    fn left(&self) -> Phrase {
+        F::left()
     }
 
     fn begin(&self, user: &UserContext, env: &Env) -> Result<Open, Changes> {

@@ -21,11 +21,17 @@ fn placing(user: &UserContext, message: Option<MessageId>) -> Placing {
     }
 }
 
-/// Where a question is shown that a command (`message`) or a button asks for: a command's belongs under it, however near the
-/// old one is.
-fn by_request(message: Option<MessageId>) -> Placing {
-    if message.is_some() { Placing::Below } else { Placing::InPlace }
+/// Where a question is shown that a pressed button asks for: where the person looks.
+pub fn at_press(user: &UserContext) -> Placing {
+    if user.pressed_on().is_none_or(|message| Some(message) == user.screen()) {
+        Placing::InPlace
+    } else {
+        Placing::Below
+    }
 }
+
+/// A turn that a button leads to.
+type Turn = fn(&UserContext, &Env, Placing) -> Option<Changes>;
 
 fn show(run: u32, text: Phrase, keyboard: Vec<Vec<Button>>, placing: Placing) -> Changes {
     Changes::default().effect(Effect::Ask { run, text, keyboard, placing })
@@ -90,16 +96,26 @@ fn to(
     show(run, text, keyboard, placing).then(now).before(reached)
 }
 
-/// Begins a flow that the person asks for, by a command (`message`) or a button. In the middle of another one they are
-/// asked which one to keep; in the middle of the same one it goes on.
-pub fn begin(user: &UserContext, env: &Env, name: &str, message: Option<MessageId>) -> Changes {
+/// Begins a flow that the person asks for. In the middle of another one they are asked which one to keep; in the middle of
+/// the same one it goes on.
+pub fn begin(user: &UserContext, env: &Env, name: &str) -> Changes {
     let Some(flow) = env.flow(name) else { return Changes::default() };
-    let placing = by_request(message);
     match current(user, env) {
-        Some((_, open)) if open.flow == name => to(flow, open.clone(), user, env, placing, None),
+        Some((_, open)) if open.flow == name => to(flow, open.clone(), user, env, Placing::Below, None),
         // Before anything was answered there is nothing to lose.
-        Some((other, open)) if !open.trail.is_empty() => which(other, flow, user, placing),
-        _ => begin_anew(flow, user, env, placing, None),
+        Some((other, open)) if !open.trail.is_empty() => which(other, flow, user, Placing::Below),
+        _ => begin_anew(flow, user, env, Placing::Below, None),
+    }
+}
+
+/// Begins a flow at this place, for which something is chosen already. In the middle of another one as [`begin`] does.
+pub fn begin_at(user: &UserContext, env: &Env, open: Open) -> Changes {
+    let Some(flow) = env.flow(&open.flow) else { return Changes::default() };
+    match current(user, env) {
+        Some((other, there)) if there.flow != open.flow && !there.trail.is_empty() => {
+            which(other, flow, user, Placing::Below)
+        }
+        _ => to(flow, open, user, env, Placing::Below, None),
     }
 }
 
@@ -116,12 +132,20 @@ fn begin_anew(flow: &dyn AnyFlow, user: &UserContext, env: &Env, placing: Placin
     }
 }
 
+fn keep_label(open: &dyn AnyFlow) -> Phrase {
+    t!("button-keep-flow", title = open.title())
+}
+
+fn replace_label(wanted: &dyn AnyFlow) -> Phrase {
+    t!("button-other-flow", title = wanted.title())
+}
+
 fn which(open: &dyn AnyFlow, wanted: &dyn AnyFlow, user: &UserContext, placing: Placing) -> Changes {
     let before = user.conversation();
     let turn = before.turn.wrapping_add(1);
     let keyboard = vec![
-        vec![button(t!("button-keep-flow", title = open.title()), Action::KeepFlow(turn))],
-        vec![button(t!("button-other-flow", title = wanted.title()), Action::OtherFlow(turn))],
+        vec![button(keep_label(open), Action::KeepFlow(turn))],
+        vec![button(replace_label(wanted), Action::OtherFlow(turn))],
     ];
     let wanted_name = Some(wanted.name().to_owned());
     show(before.run, t!("flow-which", open = open.title(), wanted = wanted.title()), keyboard, placing)
@@ -136,14 +160,31 @@ pub fn stale(user: &UserContext, turn: u32) -> bool {
 /// Takes an answer. `None`: nothing waits for one. `message`: the typed answer; without, a button was pressed.
 pub fn take(user: &UserContext, env: &Env, given: Given<'_>, message: Option<MessageId>) -> Option<Changes> {
     let (flow, open) = current(user, env)?;
-    if user.conversation().wanted.is_some() {
-        return Some(ask_again(user, env, t!("flow-choose"), message));
-    }
     let placing = placing(user, message);
-    Some(match flow.answer(open, given, user, env) {
+    if let Some(wanted) = user.conversation().wanted.as_deref().and_then(|name| env.flow(name)) {
+        let offered = [(keep_label(flow), keep as Turn), (replace_label(wanted), replace)];
+        return match given.named(offered, user.locale()) {
+            Some(turn) => turn(user, env, placing),
+            None => Some(which(flow, wanted, user, placing)),
+        };
+    }
+    let mut led = flow.answer(open, given, user, env);
+    // What is no answer in itself may be what stands on a button, or its number.
+    if let Some(Led::Again(_)) = led
+        && let Some(question) = flow.ask(open, user, env)
+    {
+        let offered = question.choices.into_iter().flatten().map(|choice| (choice.label, choice.id));
+        if let Some(id) = given.named(offered, user.locale()) {
+            led = flow.answer(open, Given::Choice(id), user, env);
+        }
+    }
+    Some(match led {
         Some(Led::Go(step, answers)) => {
             let mut trail = open.trail.clone();
-            if step != open.step {
+            if let Some(been) = trail.iter().position(|before| *before == step) {
+                // What leads back is a way back.
+                trail.truncate(been);
+            } else if step != open.step {
                 trail.push(open.step.clone());
                 let surplus = trail.len().saturating_sub(TRAIL);
                 trail.drain(..surplus);
@@ -177,31 +218,31 @@ fn ask_again(user: &UserContext, env: &Env, problem: Phrase, message: Option<Mes
     }
 }
 
-/// One step back.
-pub fn back(user: &UserContext, env: &Env) -> Option<Changes> {
+/// One step back. `None`: there is none.
+pub fn back(user: &UserContext, env: &Env, placing: Placing) -> Option<Changes> {
     let (flow, open) = current(user, env)?;
     let mut open = open.clone();
     open.step = open.trail.pop()?;
-    Some(to(flow, open, user, env, Placing::InPlace, None))
+    Some(to(flow, open, user, env, placing, None))
 }
 
 /// Goes on with what was under way before another flow was asked for.
-pub fn keep(user: &UserContext, env: &Env) -> Option<Changes> {
+pub fn keep(user: &UserContext, env: &Env, placing: Placing) -> Option<Changes> {
     let (flow, open) = current(user, env)?;
-    Some(to(flow, open.clone(), user, env, Placing::InPlace, None))
+    Some(to(flow, open.clone(), user, env, placing, None))
 }
 
 /// Begins the other flow instead.
-pub fn replace(user: &UserContext, env: &Env) -> Option<Changes> {
+pub fn replace(user: &UserContext, env: &Env, placing: Placing) -> Option<Changes> {
     let wanted = env.flow(user.conversation().wanted.as_deref()?)?;
-    Some(begin_anew(wanted, user, env, Placing::InPlace, None))
+    Some(begin_anew(wanted, user, env, placing, None))
 }
 
 /// Takes up what was put aside.
-pub fn resume(user: &UserContext, env: &Env) -> Option<Changes> {
+pub fn resume(user: &UserContext, env: &Env, placing: Placing) -> Option<Changes> {
     let aside = user.conversation().aside.clone()?;
     let flow = env.flow(&aside.flow)?;
-    Some(to(flow, aside, user, env, Placing::InPlace, None))
+    Some(to(flow, aside, user, env, placing, None))
 }
 
 /// Stops what is under way. `None`: nothing is. `message`: the command; without, a button was pressed.
@@ -211,13 +252,20 @@ pub fn cancel(user: &UserContext, env: &Env, message: Option<MessageId>) -> Opti
     // What was put aside is only not offered any more.
     let open = conversation.open.as_ref().and_then(|open| env.flow(&open.flow));
     let stopped = open.map_or_else(Changes::default, AnyFlow::stopped);
-    Some(end(user, t!("cancelled"), by_request(message)).before(stopped))
+    let said = open.map_or_else(|| t!("cancelled"), AnyFlow::left);
+    // A command's answer belongs under it, however near the question is.
+    let placing = if message.is_some() { Placing::Below } else { at_press(user) };
+    Some(end(user, said, placing).before(stopped))
 }
 
 /// Puts aside what nobody answered for long, with a button to take it up again. Nothing when nothing waits.
 pub fn set_aside(user: &UserContext, env: &Env) -> Changes {
     let before = user.conversation();
-    let Some((flow, open)) = current(user, env) else { return Changes::default() };
+    if before.open.is_none() {
+        return Changes::default();
+    }
+    // A flow that this version does not know has nothing that could be taken up again.
+    let Some((flow, open)) = current(user, env) else { return Changes::default().then(before.idle()) };
     let turn = before.turn.wrapping_add(1);
     let keyboard = vec![vec![button(t!("button-resume"), Action::Resume(turn))]];
     let now = Conversation { turn, run: before.run, open: None, aside: Some(open.clone()), wanted: None };

@@ -88,8 +88,11 @@ impl History {
                     entry.0.count(message);
                     // Messages come in the order of their ids.
                     entry.1 = message;
-                } else if let Some(text) = message.text.split("\n\n").nth(1).filter(|text| text.starts_with("in-")) {
-                    forwarded.entry(text).or_default().count(message);
+                } else {
+                    // One message may bring several.
+                    for text in message.text.split("\n\n").skip(1).filter(|text| text.starts_with("in-")) {
+                        forwarded.entry(text).or_default().count(message);
+                    }
                 }
             }
             let mut ids: HashMap<String, HashSet<String>> = HashMap::new();

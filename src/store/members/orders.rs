@@ -1,4 +1,4 @@
-//! What owner and admins order, carried out.
+//! What is ordered, carried out, or refused.
 use super::{Members, invites};
 use crate::domain::{AccessMode, AccessRules, InviteCode, Order, Outcome, Refusal, Role, TelegramId, Timestamp};
 use crate::store::error::Result;
@@ -88,6 +88,8 @@ impl Roles<'_> {
             }
             Order::RemoveAdmin(user) => self.done("DELETE FROM admins WHERE user = ?1", [user.0]),
             Order::Admins => self.admins(),
+            // They may. What it is about lies elsewhere, and whoever asked goes on.
+            Order::People(_) | Order::Members { .. } | Order::Member { .. } => Ok(Outcome::Done),
         }
     }
 
@@ -110,12 +112,15 @@ struct Made {
 }
 
 impl Members {
-    /// Carries out what this person orders, if they may. `code`: what is made if a code is ordered. An order that is carried
-    /// out again after a kill changes nothing more.
+    /// Carries out what this person orders, if they may. What lies in other files is only allowed hereby: [`Outcome::Done`].
+    /// `code`: what is made if a code is ordered. An order that is carried out again after a kill changes nothing more.
     ///
     /// # Errors
     /// [`StoreError`](crate::store::StoreError); then nothing has happened.
     pub async fn carry_out(&self, by: TelegramId, order: &Order, code: InviteCode, now: Timestamp) -> Result<Outcome> {
+        if !self.admits(by) {
+            return Ok(Outcome::Refused(Refusal::Role));
+        }
         let made = Made { code, digest: self.digest(&code), bot: self.bot() };
         let (rules, asked) = (self.rules.clone(), order.clone());
         let _writing = self.writing.lock().await;
@@ -145,6 +150,7 @@ impl Members {
                 people.admins.remove(user);
             }
             Order::AddAdmin(_) | Order::Invite(_) | Order::Invites | Order::Revoke(_) | Order::Admins => {}
+            Order::People(_) | Order::Members { .. } | Order::Member { .. } => {}
         }
     }
 }

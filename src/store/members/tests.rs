@@ -1,6 +1,6 @@
 //! Members as the daemon and the command line meet them: real files, several handles on one.
 use super::*;
-use crate::domain::{InviteCode, InviteState, Order, Outcome, Refusal, Terms, Timestamp};
+use crate::domain::{CardId, InviteCode, InviteState, Order, Outcome, Refusal, Terms, Timestamp, Wish};
 use crate::store::seal::RawKey32;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -190,4 +190,64 @@ async fn who_is_forgotten_needs_a_new_code_and_is_named_nowhere() {
     let invite = again.invites(1).await.unwrap().remove(0);
     assert_eq!((invite.used, invite.members, invite.made_by), (1, Vec::new(), None));
     assert_eq!(again.redeem(ANA, &code(30), NOW).await.unwrap(), Redeemed::Joined, "the last use");
+}
+
+#[tokio::test]
+async fn what_lies_in_other_files_is_allowed_by_role_and_to_nobody_who_is_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let members = open(&folder, AccessMode::Invite).await;
+    let look = || {
+        let search = 1;
+        let list = Wish::List { search, text: String::new(), from: None, at: None };
+        let person = |take_down| Wish::Show { search, card: CardId(1), take_down, at: None };
+        (list, person(false), person(true), Wish::TakeDown { search, card: CardId(1), at: None })
+    };
+    let (list, person, ask, take_down) = look();
+    for wish in [list.clone(), person.clone()] {
+        done(&order(&members, LISTED, Order::People(wish.clone())).await);
+        done(&order(&members, ADMIN, Order::People(wish.clone())).await);
+        refused(&order(&members, ANA, Order::People(wish)).await, Refusal::Role);
+    }
+    for wish in [ask, take_down] {
+        refused(&order(&members, LISTED, Order::People(wish.clone())).await, Refusal::Role);
+        done(&order(&members, ADMIN, Order::People(wish)).await);
+    }
+    let see = Order::Member { user: LISTED, at: None };
+    let roster = Order::Members { blocked: false, from: None, at: None };
+    refused(&order(&members, LISTED, see.clone()).await, Refusal::Role);
+    refused(&order(&members, LISTED, roster.clone()).await, Refusal::Role);
+    done(&order(&members, ADMIN, see).await);
+    done(&order(&members, OWNER, roster).await);
+    // Blocked since it was ordered.
+    done(&order(&members, ADMIN, Order::Block(LISTED)).await);
+    refused(&order(&members, LISTED, Order::People(list)).await, Refusal::Role);
+}
+
+#[tokio::test]
+async fn the_roster_has_everybody_once_with_how_they_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let members = open(&folder, AccessMode::Invite).await;
+    members.create(code(1), terms(9), NOW).await.unwrap();
+    let later = NOW.after(Duration::from_secs(60));
+    members.redeem(ANA, &code(1), NOW).await.unwrap();
+    members.redeem(BUDI, &code(1), later).await.unwrap();
+    let other = TelegramId(77);
+    done(&order(&members, OWNER, Order::AddAdmin(BUDI)).await);
+    done(&order(&members, OWNER, Order::Block(ANA)).await);
+    let roster = members.roster(&[ANA, other, OWNER]).await.unwrap();
+    let told: Vec<_> = roster.iter().map(|m| (m.user, m.standing, m.joined, m.blocked_at)).collect();
+    let admitted = Standing::Admitted;
+    assert_eq!(
+        told,
+        [
+            (BUDI, admitted(Role::Admin), Some((1, later)), None),
+            (ANA, Standing::Blocked, Some((1, NOW)), Some(NOW)),
+            (OWNER, admitted(Role::Owner), None, None),
+            (ADMIN, admitted(Role::Admin), None, None),
+            (LISTED, admitted(Role::Member), None, None),
+            (other, Standing::Stranger, None, None),
+        ]
+    );
+    members.forget(BUDI).await.unwrap();
+    assert!(members.roster(&[]).await.unwrap().iter().all(|member| member.user != BUDI));
 }

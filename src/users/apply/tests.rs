@@ -50,11 +50,9 @@ async fn registering_publishing_and_withdrawing_are_in_the_commit_of_their_step(
             let card = user.profile().and_then(|profile| profile.published.clone()).unwrap();
             assert_eq!((card.phone, card.email), (Some(phone.clone()), None));
             assert!(user.registration().is_none() && user.locale().zone == chrono_tz::Asia::Jakarta);
-            let withdraw = Effect::WithdrawProfile(crate::domain::CardId(4));
-            assert!(apply("4", Changes::default().effect(Effect::Unpublish).effect(withdraw))?.share);
+            assert!(apply("4", Changes::default().effect(Effect::Unpublish))?.share);
             assert!(!apply("5", Changes::default().effect(Effect::Unpublish))?.share);
             assert!(person.unasked()?.profile().is_some_and(|profile| profile.published.is_none()));
-            assert_eq!(profile::withdrawals(tx)?.len(), 1);
             Ok(())
         })
         .await

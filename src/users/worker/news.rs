@@ -1,9 +1,10 @@
 //! What a person's own clients tell, taken into the vault.
 use super::{after, env};
 use crate::domain::{AccountId, ClientEvent, LoginStep, PhoneNumber, Reason, Timestamp};
+use crate::flows::onboarding::PROGRESS;
 use crate::flows::{Changes, account, chat};
 use crate::store::sends::SendState;
-use crate::store::{Claim, StoreError, Vault, VaultError, accounts, sends};
+use crate::store::{Claim, StoreError, Vault, VaultError, accounts, kept, sends};
 use crate::users::apply::{Applied, Applier};
 use crate::users::entry::UserEntry;
 use crate::users::news::News;
@@ -71,7 +72,10 @@ async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Res
             let Some(number) = accounts::get(tx, id)? else { return Ok(Applied::default()) };
             let step = match refused {
                 Some(reason) => account::taken(&number, reason),
-                None => account::news(&number, &event, &env),
+                None => {
+                    let progress = kept::get(tx, PROGRESS)?.unwrap_or_default();
+                    account::news(&number, &event, progress, &env)
+                }
             };
             let source = format!("n{id}.{generation}:{}", now.0);
             Applier::new(tx, person, source)?.apply(step)
