@@ -25,7 +25,7 @@ pub(in crate::session) fn decode(key: &SessionKey, text: &str) -> Result<Row> {
     let text = next()?;
     let payload = if text.is_empty() { None } else { Some(Payload::from_text(text)?) };
     if let Some(payload) = &payload {
-        payload.fits(key)?;
+        payload.still_fits(key)?;
     }
     Ok(Row { key: *key, stamp, version, expires_at, payload })
 }

@@ -122,7 +122,7 @@ fn compare(runners: &[Runner], what: &str, tasks: u64, raw: &str) -> Vec<Figure>
     let mut figures: Vec<_> = runners.iter().flat_map(|runner| runner.figures(what, tasks)).collect();
     let of = |name: &str| runners.iter().find(|runner| runner.name == name);
     if let (Some(hybrid), Some(raw_runner)) = (of("hybrid"), of(raw)) {
-        let ratios: Vec<_> = hybrid.rates.iter().zip(&raw_runner.rates).map(|(hybrid, raw)| raw / hybrid).collect();
+        let ratios: Vec<_> = hybrid.p50.iter().zip(&raw_runner.p50).map(|(hybrid, raw)| hybrid / raw).collect();
         let name = format!("{what}, {tasks} task{}: hybrid costs, times {raw}", if tasks == 1 { "" } else { "s" });
         figures.push(Figure::middle(name, &ratios, "×", Better::Lower).hold(1.3));
         if what == "reads" && tasks > 1 {
@@ -151,7 +151,15 @@ fn key(n: u64) -> SessionKey {
 /// As large as a linked number's session is.
 fn payload(n: u64) -> anyhow::Result<Payload> {
     let sealed = base64::engine::general_purpose::STANDARD_NO_PAD.encode([1; 240]);
-    Ok(Payload::of(&serde_json::json!({ "version": 1, "key": key(n).to_string(), "sealed": sealed }))?)
+    Ok(Payload::of(&Sealed { version: 1, key: key(n).to_string(), sealed })?)
+}
+
+/// The form of one.
+#[derive(serde::Serialize)]
+struct Sealed {
+    version: u32,
+    key: String,
+    sealed: String,
 }
 
 impl House {
@@ -205,14 +213,15 @@ impl House {
     async fn reads(&self) -> anyhow::Result<Vec<Runner>> {
         let raw = self.raw_redis().await?;
         for n in 0..SESSIONS {
-            redis::Cmd::set(format!("raw:{n}"), payload(n)?.as_str()).exec_async(&mut raw.clone()).await?;
+            redis::Cmd::set(format!("raw:{}", key(n)), payload(n)?.as_str()).exec_async(&mut raw.clone()).await?;
         }
         let rows = self.raw_postgres("SELECT payload, version FROM sekat_sessions WHERE key = $1").await?;
         let mut runners = vec![
             Runner::new("raw Redis", move |n| {
                 let mut raw = raw.clone();
                 async move {
-                    let found: Option<String> = redis::Cmd::get(format!("raw:{n}")).query_async(&mut raw).await?;
+                    let found: Option<String> =
+                        redis::Cmd::get(format!("raw:{}", key(n))).query_async(&mut raw).await?;
                     ensure!(found.is_some(), "a value is gone");
                     Ok(())
                 }
@@ -249,7 +258,7 @@ impl House {
                 let mut raw = raw.clone();
                 async move {
                     let text = payload(n)?;
-                    Ok(redis::Cmd::set(format!("raw:{n}"), text.as_str()).exec_async(&mut raw).await?)
+                    Ok(redis::Cmd::set(format!("raw:{}", key(n)), text.as_str()).exec_async(&mut raw).await?)
                 }
             }),
             Runner::new("raw PostgreSQL", move |n| {
