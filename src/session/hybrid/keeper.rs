@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::Inner;
 use super::circuit::Warm;
@@ -139,11 +139,12 @@ async fn look(inner: &Inner, warm: &Arc<Warm>, memory: &mut Memory) -> Result<()
         return Err(SessionError::Away);
     }
     let _alone = inner.gate.write().await;
-    match inner.pool.oldest().await {
-        // Nobody writes now, and Redis has got whatever was committed, or is not read any more.
-        Ok(now) if inner.circuit.is(warm) => memory.known = Some((warm.epoch.clone(), now)),
-        Ok(_) => {}
-        Err(e) => warn!(event = "session-postgres", error.code = e.code(), "PostgreSQL does not answer; Redis serves"),
+    // Nobody writes now, and Redis has got whatever was committed, or is not read any more. A PostgreSQL that does not answer has
+    // been told of, and is noticed by whoever writes.
+    if let Ok(now) = inner.pool.oldest().await
+        && inner.circuit.is(warm)
+    {
+        memory.known = Some((warm.epoch.clone(), now));
     }
     Ok(())
 }
