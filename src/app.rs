@@ -225,7 +225,8 @@ async fn servers(config: &Config) -> anyhow::Result<Option<(Arc<dyn SessionStore
         Engine::Hybrid(redis, postgres) => {
             let (journal, nodes) = (config.data.dir.join("sessions.journal"), config.session.nodes);
             let fallback_deadline = config.session.fallback_deadline;
-            let hybrid = HybridConfig { redis, postgres, journal, fallback_deadline, nodes };
+            let node = config.session.node.clone();
+            let hybrid = HybridConfig { redis, postgres, journal, fallback_deadline, nodes, node };
             let opened = HybridStore::open(hybrid, Clock::system()).await;
             let store = Arc::new(opened.context("open the sessions' journal")?);
             Some((store.clone(), Box::new(move || store.trouble())))

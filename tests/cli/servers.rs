@@ -64,6 +64,7 @@ impl Servers {
                 journal: place.path("sessions.journal"),
                 fallback_deadline: Duration::from_millis(250),
                 nodes: 1,
+                node: "main".to_owned(),
             };
             let store = Arc::new(HybridStore::open(config, Clock::system()).await.unwrap());
             let (seal, now) = (SealKey::new(zeroize::Zeroizing::new([7; 32])), Timestamp::now());

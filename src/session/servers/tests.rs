@@ -120,6 +120,7 @@ async fn passwords_and_certificates_are_used_and_checked() {
         journal: dir.path().join("journal"),
         fallback_deadline: Duration::from_millis(250),
         nodes: 1,
+        node: "main".to_owned(),
     };
     let store = Arc::new(HybridStore::open(config, Clock::system()).await.unwrap());
     while !store.reads_redis() {

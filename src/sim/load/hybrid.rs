@@ -176,6 +176,7 @@ impl House {
             journal: folder.path().join("journal"),
             fallback_deadline: Duration::from_millis(250),
             nodes: 1,
+            node: "main".to_owned(),
         };
         let hybrid = Arc::new(HybridStore::open(config, Clock::system()).await?);
         until_read(&hybrid).await;
