@@ -234,7 +234,7 @@ async fn servers(config: &Config) -> anyhow::Result<Option<(Arc<dyn SessionStore
     })
 }
 
-/// Who may use the bot, as the daemon and `sekat invite` know it.
+/// Who may use the bot, as the daemon, `sekat invite` and `sekat plan` know it.
 pub fn members(config: &Config, threads: &DbThreads, store_key: &StoreKey) -> Members {
     let path = config.data.dir.join("members.db");
     let key = RawKey::new(*store_key.derive("members.db"));

@@ -3,6 +3,7 @@
 
 mod cli {
     mod invite;
+    mod plan;
     #[cfg(feature = "demo")]
     mod servers;
     mod sessions;

@@ -276,6 +276,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         "takedown 1 yes",
         "members",
         "member 1001",
+        "plan 1001 free",
     ];
     let texts = prop_oneof![
         Just("+62 812 3456 7890".to_owned()),

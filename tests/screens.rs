@@ -375,9 +375,16 @@ async fn an_admin_takes_a_profile_down_and_looks_at_who_uses_the_bot() {
         visit.taps(Phrase::verbatim("1")).await;
         visit.taps(t!("button-unblock")).await;
         visit.taps(t!("button-unblock-yes")).await;
+        visit.taps(t!("plan-name", plan = Choice("pro"))).await;
+        visit.taps(t!("plan-name", plan = Choice("none"))).await;
         visit.taps(t!("button-members-list")).await;
         visit.commands("members 2").await;
         visit.commands("member 1001").await;
+        visit.commands("plan 2003").await;
+        visit.commands("plan 2003 none").await;
+        visit.commands("plan 2003 FREE").await;
+        visit.commands("plan 2003 gold").await;
+        visit.commands("plan 1001 enterprise").await;
         visit.commands("member 5").await;
         visit.commands("member").await;
         visit.ends("admin");

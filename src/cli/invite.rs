@@ -3,20 +3,18 @@
 //! Owns the words. It works on the members' file itself, beside a daemon or without one. A code is printed when it is made
 //! and never again: what is kept is a keyed digest.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use serde_json::{Value, json};
 
+use super::members::{self, moment};
 use super::{Exit, InviteCommand, WrongUsage};
-use crate::app;
 use crate::config::Config;
 use crate::domain::{AccessMode, Invite, InviteCode, Terms, Timestamp, invite};
-use crate::store::keys::{KeySource, MasterKey, StoreKey};
+use crate::store::Members;
 use crate::store::members::Which;
-use crate::store::{DbThreads, Members};
 
 pub(super) const ABOUT: &str = "\
 Let people in by codes, when access.mode is \"invite\"
@@ -56,30 +54,7 @@ pub(super) fn expiry(text: &str) -> Result<Expiry, String> {
 /// # Errors
 /// Configuration and key errors, what the store said, or that there is no such code.
 pub fn execute(config: Option<PathBuf>, command: InviteCommand) -> anyhow::Result<Exit> {
-    let config = super::load(config)?;
-    let dir = &config.data.dir;
-    if !dir.join(StoreKey::FILE).exists() {
-        bail!("find the keys in {}: the daemon makes them when it first runs", dir.display());
-    }
-    let source = KeySource::from_env(config.keys.master_key_file.clone());
-    let (master, _) = MasterKey::load_or_create(&source, dir)?;
-    let store_key = StoreKey::load_or_create(&master, dir)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build().context("start the runtime")?;
-    let threads = DbThreads::start(1);
-    let members = app::members(&config, &threads, &store_key);
-    let done = runtime.block_on(async {
-        members.load().await?;
-        let done = execute_on(&config, &members, command).await;
-        members.close().await?;
-        done
-    });
-    threads.stop();
-    let text = done?;
-    match io::stdout().write_all(text.as_bytes()) {
-        // Whoever read (`| head`) has seen enough.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
-        written => written.context("write what was found").map(|()| Exit::Done),
-    }
+    members::with(config, async move |config, members| execute_on(config, members, command).await)
 }
 
 async fn execute_on(config: &Config, members: &Members, command: InviteCommand) -> anyhow::Result<String> {
@@ -179,10 +154,4 @@ fn list(invites: &[Invite], now: Timestamp) -> String {
 /// A note as a terminal may show it: nothing in it moves the cursor.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// A moment to the minute, in UTC.
-fn moment(at: Timestamp) -> String {
-    let text = at.to_string();
-    format!("{} {}", &text[..10], &text[11..16])
 }

@@ -6,7 +6,9 @@
 pub mod doctor;
 pub mod invite;
 pub mod key;
+mod members;
 mod peers;
+pub mod plan;
 pub mod run;
 pub mod sessions;
 
@@ -16,6 +18,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, SettingFault, Sources, reference};
+use crate::domain::{Plan, TelegramId};
 use crate::lifecycle::LifecycleError;
 use crate::store::StoreError;
 use crate::store::keys::KeyError;
@@ -83,6 +86,9 @@ pub enum Command {
     /// Let people in by codes, when access.mode is "invite"
     #[command(subcommand, long_about = invite::ABOUT, after_help = invite::EXAMPLES)]
     Invite(InviteCommand),
+    /// Say how many numbers each person may link
+    #[command(subcommand, long_about = plan::ABOUT, after_help = plan::EXAMPLES)]
+    Plan(PlanCommand),
     /// Look at the session files: what the daemon is doing for whom; clean up after it
     #[command(subcommand, long_about = sessions::ABOUT, after_help = sessions::EXAMPLES)]
     Sessions(SessionsCommand),
@@ -117,6 +123,41 @@ pub enum InviteCommand {
         /// The code, or its number in the list
         #[arg(value_name = "CODE")]
         code: String,
+    },
+}
+
+/// What can be done with plans.
+#[derive(Debug, Subcommand)]
+pub enum PlanCommand {
+    /// Give a person a plan
+    Set {
+        /// The person's Telegram id
+        #[arg(value_parser = plan::user)]
+        id: TelegramId,
+        /// free, basic, pro or enterprise
+        #[arg(value_parser = plan::plan)]
+        plan: Plan,
+    },
+    /// A person's plan, and how many numbers they may link
+    Show {
+        /// The person's Telegram id
+        #[arg(value_parser = plan::user)]
+        id: TelegramId,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Everybody who has a plan
+    List {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a person's plan away
+    Clear {
+        /// The person's Telegram id
+        #[arg(value_parser = plan::user)]
+        id: TelegramId,
     },
 }
 
@@ -187,6 +228,7 @@ pub fn execute(common: Common, command: Command) -> ExitCode {
         Command::Run => run::execute(config),
         Command::Doctor { json } => doctor::execute(config, json),
         Command::Key(KeyCommand::Rotate { new_key_file }) => finish(key::rotate(config, new_key_file.as_deref())),
+        Command::Plan(command) => finish(plan::execute(config, command)),
         Command::Invite(command) => finish(invite::execute(config, command)),
         Command::Sessions(command) => finish(sessions::execute(config, &command)),
     }

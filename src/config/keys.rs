@@ -111,7 +111,7 @@ keys! {
     "whatsapp.shutdown_timeout" => whatsapp.shutdown_timeout, "how long all may take when the daemon stops";
     "whatsapp.reconnect_stagger" => whatsapp.reconnect_stagger, "pause between numbers connecting at start";
     "whatsapp.qr_per_hour" => whatsapp.qr_per_hour, "QR logins a user may start in an hour";
-    "whatsapp.max_numbers" => whatsapp.max_numbers, "numbers a user may link";
+    "whatsapp.max_numbers" => whatsapp.max_numbers, "numbers a user without a plan may link";
     "whatsapp.send_timeout" => whatsapp.send_timeout, "after this a send's outcome is unknown";
     "whatsapp.web.endpoint" => whatsapp.web.endpoint, "WebSocket address of the WhatsApp server";
     "whatsapp.web.version" => whatsapp.web.version, "client version to claim";

@@ -178,7 +178,7 @@ pub struct WhatsApp {
     pub reconnect_stagger: Duration,
     /// QR logins one user may start in an hour.
     pub qr_per_hour: u32,
-    /// Numbers one user may link.
+    /// Numbers one user without a plan may link.
     pub max_numbers: u32,
     /// How long one send may take before its outcome is unknown.
     pub send_timeout: Duration,

@@ -1,6 +1,6 @@
 //! What the buttons under lists of people ask for.
-use super::TelegramId;
 use super::profile::{Anchor, CardId};
+use super::{Plan, TelegramId};
 
 /// Under published profiles: each says which search of this person's it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,13 @@ pub enum Roll {
     AskUnblock(TelegramId),
     /// Let this one in again.
     Unblock(TelegramId),
+    /// Give this one a plan, or none.
+    Plan {
+        /// Whom.
+        user: TelegramId,
+        /// Which.
+        plan: Option<Plan>,
+    },
 }
 
 impl Browse {
@@ -116,6 +123,11 @@ impl Roll {
             Self::Block(user) => format!("K{user}"),
             Self::AskUnblock(user) => format!("u{user}"),
             Self::Unblock(user) => format!("U{user}"),
+            Self::Plan { user, plan } => {
+                // None is 0, and the plans count from 1.
+                let nth = Plan::ALL.iter().position(|one| Some(*one) == plan).map_or(0, |at| at + 1);
+                format!("n{user}.{nth}")
+            }
         }
     }
 
@@ -132,6 +144,11 @@ impl Roll {
             ('K', []) => Self::Block(user),
             ('u', []) => Self::AskUnblock(user),
             ('U', []) => Self::Unblock(user),
+            ('n', [0]) => Self::Plan { user, plan: None },
+            ('n', [nth]) => {
+                let at = usize::try_from(*nth).ok()?.checked_sub(1)?;
+                Self::Plan { user, plan: Some(*Plan::ALL.get(at)?) }
+            }
             _ => return None,
         })
     }
@@ -171,6 +188,9 @@ mod tests {
                 Roll::Block(user),
                 Roll::AskUnblock(user),
                 Roll::Unblock(user),
+                Roll::Plan { user, plan: None },
+                Roll::Plan { user, plan: Some(Plan::Free) },
+                Roll::Plan { user, plan: Some(Plan::Enterprise) },
             ];
             for action in browse.map(Action::People).into_iter().chain(roll.map(Action::Members)) {
                 let text = action.encode();

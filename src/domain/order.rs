@@ -3,7 +3,7 @@
 //! The only effect of a step that names another person, or reads what others have published. A step merely writes it down;
 //! before it is carried out `store::Members` says once more whether whoever ordered it may.
 use super::profile::{Anchor, CardId, Found, Results};
-use super::{Invite, InviteCode, MessageId, Role, Standing, TelegramId, Terms, Timestamp};
+use super::{Invite, InviteCode, MessageId, Plan, Role, Standing, TelegramId, Terms, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -25,6 +25,13 @@ pub enum Order {
     AddAdmin(TelegramId),
     /// This person is no admin any more.
     RemoveAdmin(TelegramId),
+    /// Give this person a plan, or none.
+    Plan {
+        /// Whom.
+        user: TelegramId,
+        /// Which.
+        plan: Option<Plan>,
+    },
     /// Show owner and admins.
     Admins,
     /// Something with what people have published.
@@ -106,6 +113,8 @@ pub struct Member {
     pub joined: Option<(i64, Timestamp)>,
     /// Since when they are blocked.
     pub blocked_at: Option<Timestamp>,
+    /// Their plan, where they have one.
+    pub plan: Option<Plan>,
 }
 
 impl Order {
@@ -118,10 +127,11 @@ impl Order {
         }
     }
 
-    /// Whose standing it changes.
+    /// Whose standing or plan it changes.
     pub fn about(&self) -> Option<TelegramId> {
         match self {
             Self::Block(user) | Self::Unblock(user) | Self::AddAdmin(user) | Self::RemoveAdmin(user) => Some(*user),
+            Self::Plan { user, .. } => Some(*user),
             Self::Invite(_) | Self::Invites | Self::Revoke(_) | Self::Admins => None,
             Self::People(_) | Self::Members { .. } | Self::Member { .. } => None,
         }

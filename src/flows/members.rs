@@ -104,6 +104,7 @@ pub fn told(order: &Order, outcome: &Outcome, now: Timestamp) -> Changes {
         (Order::Unblock(_), Outcome::Done) => t!("unblocked", id = about),
         (Order::AddAdmin(_), Outcome::Done) => t!("admin-added", id = about),
         (Order::RemoveAdmin(_), Outcome::Done) => t!("admin-removed", id = about),
+        (Order::Plan { plan, .. }, Outcome::Done) => roster::plan_set(about, *plan),
         (Order::Revoke(id), Outcome::Done) => t!("invite-revoked", id = id.to_string()),
         // These have outcomes of their own, or are told elsewhere.
         _ => return Changes::default(),

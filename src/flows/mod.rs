@@ -24,7 +24,7 @@ pub mod roster;
 use crate::domain::effect::{Origin, Placing, Slot};
 use crate::domain::{
     AccountId, AccountState, Action, Button, Class, Conversation, Country, Effect, FlowTag, Input, InviteCode, Key,
-    MessageId, Order, Outcome, PhoneNumber, Phrase, Reason, Role, Section, Shown, Timestamp,
+    MessageId, Order, Outcome, PhoneNumber, Phrase, Plan, Reason, Role, Section, Shown, Timestamp,
 };
 use crate::store::UserContext;
 use crate::t;
@@ -47,6 +47,8 @@ pub struct Env {
     pub flows: &'static [Registered],
     /// As what the person uses the bot.
     pub role: Role,
+    /// The person's plan, where they have one: the rules are as it has them.
+    pub plan: Option<Plan>,
 }
 
 impl Env {
@@ -68,7 +70,7 @@ pub struct Awake {
 /// Settings that flows obey.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// How many numbers a person may link.
+    /// How many numbers a person may link: as their plan says, or, without one, the configuration.
     pub max_numbers: usize,
     /// How many QR linkings a person may begin within an hour.
     pub qr_per_hour: usize,

@@ -1,6 +1,6 @@
 //! Looking at one's numbers, and connecting them again.
 use super::paging::Pages;
-use super::{Changes, Env, button, logout, menu, note, phrases};
+use super::{Changes, Env, button, logout, menu, note, phrases, roster};
 use crate::domain::fold::natural_key;
 use crate::domain::{Account, AccountId, AccountState, Action, Button, Effect, MessageId, Phrase, Section};
 use crate::store::UserContext;
@@ -78,6 +78,12 @@ fn buttons(account: &Account) -> Option<Vec<Button>> {
 pub fn status(user: &UserContext, env: &Env) -> Phrase {
     let used = user.accounts().iter().filter(|a| a.state.counts()).count();
     let mut status = t!("status", used = used, allowed = env.rules.max_numbers);
+    if let Some(plan) = env.plan {
+        status = t!("status-plan", status = status, plan = roster::plan_name(Some(plan)));
+    }
+    if used > env.rules.max_numbers {
+        status = t!("status-over", status = status);
+    }
     if !user.accounts().is_empty() {
         status = t!("status-lines", status = status, numbers = lines(user));
     }

@@ -2,13 +2,15 @@
 use super::paging::Pages;
 use super::{Changes, Env, button, members, menu};
 use crate::domain::{
-    Action, Button, Choice, Member, MessageId, Order, Phrase, Refusal, Role, Roll, Standing, TelegramId,
+    Action, Button, Choice, Member, MessageId, Order, Phrase, Plan, Refusal, Role, Roll, Standing, TelegramId,
 };
 use crate::store::UserContext;
 use crate::t;
 
 /// How many stand on a page.
 const PAGE: usize = 10;
+/// What is typed in place of a plan to take it away.
+const NO_PLAN: &str = "none";
 
 /// A command of theirs. `None`: it is none.
 pub fn command(name: &str, rest: &str) -> Option<Changes> {
@@ -24,7 +26,33 @@ pub fn command(name: &str, rest: &str) -> Option<Changes> {
             Some(user) => Changes::default().order(Order::Member { user, at: None }),
             None => Changes::default().say(t!("member-usage")),
         }),
+        "plan" => Some(plan(rest).unwrap_or_else(|| Changes::default().say(t!("plan-usage")))),
         _ => None,
+    }
+}
+
+/// `/plan`, with whose after it, and perhaps which. `None`: it is not clear what is meant.
+fn plan(rest: &str) -> Option<Changes> {
+    let (id, name) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let (user, name) = (members::person(id)?, name.trim());
+    let plan = match name {
+        "" => return Some(Changes::default().order(Order::Member { user, at: None })),
+        name if name.eq_ignore_ascii_case(NO_PLAN) => None,
+        name => Some(Plan::named(name)?),
+    };
+    Some(Changes::default().order(Order::Plan { user, plan }))
+}
+
+/// What a plan is called.
+pub fn plan_name(plan: Option<Plan>) -> Phrase {
+    t!("plan-name", plan = Choice(plan.map_or(NO_PLAN, Plan::code)))
+}
+
+/// Somebody has this plan from now on, or none.
+pub fn plan_set(id: String, plan: Option<Plan>) -> Phrase {
+    match plan {
+        Some(plan) => t!("plan-set", id = id, plan = plan_name(Some(plan)), numbers = plan.numbers()),
+        None => t!("plan-cleared", id = id),
     }
 }
 
@@ -55,6 +83,7 @@ pub fn press(user: &UserContext, what: Roll, env: &Env) -> Changes {
         }
         Roll::Block(user) => Changes::default().order(Order::Block(user)).order(see(user)),
         Roll::Unblock(user) => Changes::default().order(Order::Unblock(user)).order(see(user)),
+        Roll::Plan { user, plan } => Changes::default().order(Order::Plan { user, plan }).order(see(user)),
     }
 }
 
@@ -145,15 +174,29 @@ fn one(user: TelegramId, all: &[Member], role: Role) -> (Phrase, Vec<Vec<Button>
     let Some(member) = place.and_then(|place| all.get(place)) else {
         return (t!("member-unknown", id = user.to_string()), vec![back]);
     };
-    let may_block = match member.standing {
-        Standing::Admitted(Role::Owner) => false,
-        Standing::Admitted(Role::Admin) => role == Role::Owner,
-        _ => true,
+    let above = role == Role::Owner;
+    let (may_block, may_plan) = match member.standing {
+        Standing::Admitted(Role::Owner) => (false, above),
+        Standing::Admitted(Role::Admin) => (above, above),
+        _ => (true, true),
     };
     let act = match member.blocked_at {
         Some(_) => Some((t!("button-unblock"), Roll::AskUnblock(user))),
         None => may_block.then(|| (t!("button-block"), Roll::AskBlock(user))),
     };
-    let act = act.map(|(label, what)| vec![button(label, Action::Members(what))]);
-    (t!("member", id = user.to_string(), how = how(member)), act.into_iter().chain([back]).collect())
+    let mut keyboard = if may_plan { plans(member) } else { Vec::new() };
+    keyboard.extend(act.map(|(label, what)| vec![button(label, Action::Members(what))]));
+    keyboard.push(back);
+    let plan = match member.plan {
+        Some(plan) => t!("member-plan", plan = plan_name(Some(plan)), numbers = plan.numbers()),
+        None => t!("member-no-plan"),
+    };
+    (Phrase::lines([t!("member", id = user.to_string(), how = how(member)), plan]), keyboard)
+}
+
+/// The plans that somebody does not have.
+fn plans(member: &Member) -> Vec<Vec<Button>> {
+    let others = [None].into_iter().chain(Plan::ALL.map(Some)).filter(|plan| *plan != member.plan);
+    let give = |plan| button(plan_name(plan), Action::Members(Roll::Plan { user: member.user, plan }));
+    others.map(give).collect::<Vec<_>>().chunks(2).map(<[Button]>::to_vec).collect()
 }

@@ -1,11 +1,12 @@
 //! Who may use the bot: the one place that answers it.
 //!
 //! Owns `data/members.db`, sealed as a whole: whom a code let in, admins, who is blocked, and codes, of which only a keyed
-//! digest is kept. What is asked for every update is answered from memory and never waits. Codes are looked up in the file
-//! each time, so what another process (`sekat invite`) changed is known at once; nobody else changes the rest. It must
-//! not know why somebody asks.
+//! digest is kept; and who has which plan. What is asked for every update is answered from memory and never waits. Codes are
+//! looked up in the file each time, and plans when it says that they have changed, so what another process (`sekat invite`,
+//! `sekat plan`) changed is known at once; nobody else changes the rest. It must not know why somebody asks.
 mod invites;
 mod orders;
+mod plans;
 mod roster;
 #[cfg(test)]
 mod tests;
@@ -20,14 +21,16 @@ use crate::domain::{AccessMode, AccessRules, Role, Standing, TelegramId};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use plans::Plans;
+use tokio::time::Instant;
 
 pub use invites::{Redeemed, Which};
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "members",
-    sql: "CREATE TABLE invites (
+const MIGRATIONS: &[Migration] = &[Migration { version: 1, name: "members", sql: FIRST }, plans::MIGRATION];
+
+const FIRST: &str = "CREATE TABLE invites (
             id INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL UNIQUE, uses INTEGER NOT NULL,
             used INTEGER NOT NULL DEFAULT 0 CHECK (used <= uses), note TEXT, made_at INTEGER NOT NULL, made_by INTEGER,
             expires_at INTEGER, revoked_at INTEGER);
@@ -35,8 +38,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
           CREATE INDEX members_by_invite ON members (invite);
           CREATE TABLE admins (user INTEGER PRIMARY KEY, at INTEGER NOT NULL);
           CREATE TABLE blocked (user INTEGER PRIMARY KEY, at INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0);
-          CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;",
-}];
+          CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;";
 
 /// What the file says about people.
 #[derive(Default)]
@@ -46,6 +48,7 @@ struct People {
     /// And whether they were told.
     blocked: HashMap<TelegramId, bool>,
     bot: Option<String>,
+    plans: Plans,
 }
 
 /// Who may use the bot. A clone is another reference to the same file and memory.
@@ -58,6 +61,8 @@ pub struct Members {
     people: Arc<RwLock<People>>,
     /// Held over a commit and its entry in memory, so that both happen in the same order.
     writing: Arc<tokio::sync::Mutex<()>>,
+    /// Before this nobody looks whether another process has changed the plans.
+    next_look: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Members {
@@ -71,6 +76,7 @@ impl Members {
             rules: Arc::new(rules),
             people: Arc::default(),
             writing: Arc::default(),
+            next_look: Arc::default(),
         }
     }
 
@@ -150,7 +156,7 @@ impl Members {
         Ok(())
     }
 
-    /// Forgets that this person was let in, was an admin, made codes. That somebody blocked them is not theirs to have
+    /// Forgets that this person was let in, was an admin, made codes, has a plan. That somebody blocked them is not theirs to have
     /// forgotten; and a code that they used stays used.
     ///
     /// # Errors
@@ -160,6 +166,7 @@ impl Members {
         let forget = move |tx: &Tx<'_>| {
             tx.execute("DELETE FROM members WHERE user = ?1", [user.0])?;
             tx.execute("DELETE FROM admins WHERE user = ?1", [user.0])?;
+            tx.execute("DELETE FROM plans WHERE user = ?1", [user.0])?;
             tx.execute("UPDATE invites SET made_by = NULL WHERE made_by = ?1", [user.0])?;
             Ok(())
         };
@@ -167,6 +174,7 @@ impl Members {
         let mut people = self.write();
         people.members.remove(&user);
         people.admins.remove(&user);
+        people.plans.of.remove(&user);
         Ok(())
     }
 
@@ -213,6 +221,7 @@ fn people(db: &Connection) -> Result<People> {
         members: ids("SELECT user FROM members")?,
         admins: ids("SELECT user FROM admins")?,
         blocked: blocked.collect::<rusqlite::Result<_>>()?,
+        plans: plans::all(db)?,
         bot: db.query_row("SELECT value FROM facts WHERE name = 'bot'", [], |r| r.get(0)).optional()?,
     })
 }

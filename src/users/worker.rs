@@ -9,7 +9,7 @@ use super::erase;
 use super::port::Heard;
 use super::screen::Found;
 use super::store::UserDataStore;
-use crate::domain::{AccountId, AccountState, Class, Outgoing, Phrase, Timestamp, UpdateId};
+use crate::domain::{AccountId, AccountState, Class, Outgoing, Phrase, Plan, Timestamp, UpdateId};
 use crate::flows::{self, Changes, Env, chat};
 use crate::limits::Backoff;
 use crate::store::sends::SendState;
@@ -139,6 +139,11 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
     let mut rows = spool.next(entry.id(), &[], taken.last(), BATCH).await?;
     // What arrives after this look knocks again.
     let more = more_news || rows.len() == BATCH;
+    if !rows.is_empty()
+        && let Err(e) = entry.shared.members.look_at_plans().await
+    {
+        warn!(error.code = e.code(), "cannot look whether plans have changed; they stay as they were");
+    }
     while !rows.is_empty() {
         let (mut applied, n) = inputs(entry, vault, &rows).await?;
         entry.acted(&mut applied, Timestamp::now()).await;
@@ -198,13 +203,17 @@ async fn after(entry: &Arc<UserEntry>, mut applied: Applied) -> bool {
 }
 
 fn env(entry: &UserEntry, now: Timestamp) -> Env {
+    let (members, mut rules) = (&entry.shared.members, entry.shared.settings.rules.clone());
+    let plan = members.plan(entry.id());
+    rules.max_numbers = plan.map_or(rules.max_numbers, Plan::numbers);
     Env {
         now,
         message_id: fresh_message_id(),
-        rules: entry.shared.settings.rules.clone(),
+        rules,
         awake: entry.awake(),
         flows: flows::FLOWS,
-        role: entry.shared.members.role(entry.id()),
+        role: members.role(entry.id()),
+        plan,
     }
 }
 

@@ -267,6 +267,12 @@ state-removed = removed
 status =
     <b>Status</b>
     Numbers: { $used } of { $allowed }
+status-plan =
+    { $status }
+    Plan: { $plan }
+status-over =
+    { $status }
+    That is more than you may have. All of them stay, but nothing new can be linked until there is room: /logout
 status-lines =
     { $status }
     { $numbers }
@@ -372,7 +378,7 @@ admin-home =
     Who uses this bot, and who may. /block and /unblock take a Telegram id: <code>/block 123456</code>
 help-admin =
     <b>As an admin</b>
-    /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /members shows who uses the bot · /admins shows who else may do this · /takedown takes a published profile down.
+    /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /members shows who uses the bot · /plan says how many numbers a person may link · /admins shows who else may do this · /takedown takes a published profile down.
 help-owner = As the owner you also name admins: /admin add or /admin remove, with a Telegram id.
 invite-ask =
     <b>Invite people</b>
@@ -561,6 +567,24 @@ member-blocked = 🚫 blocked since { $at }
 member =
     <b>Telegram id</b> <code>{ $id }</code>
     { $how }
+member-plan = Plan: { $plan } ({ $numbers ->
+    [one] { $numbers } number
+   *[other] { $numbers } numbers
+})
+member-no-plan = Plan: none; the configuration says how many numbers
+plan-name = { $plan ->
+    [free] Free
+    [basic] Basic
+    [pro] Pro
+    [enterprise] Enterprise
+   *[none] No plan
+}
+plan-usage = Say it like this: <code>/plan 123456789 pro</code>. The plans are free (1 number), basic (3), pro (10) and enterprise (50); <code>none</code> takes it away. Without one you see what they have.
+plan-set = <code>{ $id }</code> has the plan { $plan }: { $numbers ->
+    [one] { $numbers } number
+   *[other] up to { $numbers } numbers
+}. What is linked already stays.
+plan-cleared = <code>{ $id }</code> has no plan: the configuration says how many numbers. What is linked already stays.
 member-unknown = Nobody with the Telegram id <code>{ $id }</code> has ever been here.
 member-usage = Whom? Add the Telegram id: <code>/member 123456789</code>
 block-ask = Block <code>{ $id }</code>? Their numbers go offline, and nothing they send is read. Their data stays.

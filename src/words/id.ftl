@@ -251,6 +251,12 @@ state-removed = dilepas
 status =
     <b>Status</b>
     Nomor: { $used } dari { $allowed }
+status-plan =
+    { $status }
+    Paket: { $plan }
+status-over =
+    { $status }
+    Itu melebihi jatah Anda. Semuanya tetap tertaut, tapi belum bisa menautkan nomor lagi sampai ada tempat: /logout
 status-lines =
     { $status }
     { $numbers }
@@ -352,7 +358,7 @@ admin-home =
     Siapa yang memakai bot ini, dan siapa yang boleh. /block dan /unblock disertai ID Telegram: <code>/block 123456</code>
 help-admin =
     <b>Sebagai admin</b>
-    /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /members menampilkan pemakai bot · /admins menampilkan siapa saja yang boleh begini · /takedown menurunkan profil yang terbit.
+    /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /members menampilkan pemakai bot · /plan mengatur berapa nomor yang boleh ditautkan seseorang · /admins menampilkan siapa saja yang boleh begini · /takedown menurunkan profil yang terbit.
 help-owner = Sebagai pemilik, Anda juga yang menentukan admin: /admin add atau /admin remove, disertai ID Telegram.
 invite-ask =
     <b>Undang orang</b>
@@ -526,6 +532,18 @@ member-blocked = 🚫 diblokir sejak { $at }
 member =
     <b>ID Telegram</b> <code>{ $id }</code>
     { $how }
+member-plan = Paket: { $plan } ({ $numbers } nomor)
+member-no-plan = Paket: tidak ada; jumlah nomor mengikuti konfigurasi
+plan-name = { $plan ->
+    [free] Gratis
+    [basic] Basic
+    [pro] Pro
+    [enterprise] Enterprise
+   *[none] Tanpa paket
+}
+plan-usage = Tulis seperti ini: <code>/plan 123456789 pro</code>. Paketnya free (1 nomor), basic (3), pro (10), dan enterprise (50); <code>none</code> untuk mencabutnya. Tanpa nama paket, yang tampil adalah paketnya sekarang.
+plan-set = <code>{ $id }</code> sekarang memakai paket { $plan }: paling banyak { $numbers } nomor. Yang sudah tertaut tetap tertaut.
+plan-cleared = <code>{ $id }</code> tidak memakai paket lagi: jumlah nomornya mengikuti konfigurasi. Yang sudah tertaut tetap tertaut.
 member-unknown = Belum pernah ada yang datang dengan ID Telegram <code>{ $id }</code>.
 member-usage = Siapa? Sertakan ID Telegramnya: <code>/member 123456789</code>
 block-ask = Blokir <code>{ $id }</code>? Nomor-nomornya diputus dan kirimannya tidak dibaca. Datanya tetap ada.

@@ -2,7 +2,8 @@
 //! the worker, and what they would see is read from the rows that the talker shows.
 use sekat::domain::effect::Slot;
 use sekat::domain::{
-    AccessMode, AccessRules, Body, Conversation, Input, InviteCode, MessageId, Outgoing, Role, TelegramId, Timestamp,
+    AccessMode, AccessRules, Body, Conversation, Input, InviteCode, MessageId, Outgoing, Plan, Role, TelegramId,
+    Timestamp,
 };
 use sekat::flows::{self, Awake, Env, Registered, Rules};
 use sekat::store::keys::{MasterKey, StoreKey};
@@ -31,6 +32,8 @@ pub struct Desk {
     chat: Mutex<BTreeMap<i64, Outgoing>>,
     /// As what they use the bot.
     pub role: Role,
+    /// Their plan.
+    pub plan: Option<Plan>,
 }
 
 impl Desk {
@@ -43,7 +46,7 @@ impl Desk {
         let vault = vaults.open(ANA).await.unwrap();
         let (now, message) = (AtomicI64::new(1_790_000_000_000), AtomicI64::new(100));
         let chat = Mutex::default();
-        Desk { folder, threads, key, vault, flows, now, message, chat, role: Role::Owner }
+        Desk { folder, threads, key, vault, flows, now, message, chat, role: Role::Owner, plan: None }
     }
 
     /// Puts something into the vault that no step of theirs brings about.
@@ -69,7 +72,7 @@ impl Desk {
             now,
             message_id: format!("3EB0{now}"),
             rules: Rules {
-                max_numbers: 3,
+                max_numbers: self.plan.map_or(3, Plan::numbers),
                 qr_per_hour: 5,
                 session_ttl: TTL,
                 idle_close: TTL,
@@ -78,6 +81,7 @@ impl Desk {
             awake: Awake::default(),
             flows: self.flows,
             role: self.role,
+            plan: self.plan,
         };
         let step = self.vault.step(now, move |tx, person| {
             let mut user = person.context(&input)?;

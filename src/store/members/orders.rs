@@ -1,5 +1,5 @@
 //! What is ordered, carried out, or refused.
-use super::{Members, invites};
+use super::{Members, invites, plans};
 use crate::domain::{AccessMode, AccessRules, InviteCode, Order, Outcome, Refusal, Role, TelegramId, Timestamp};
 use crate::store::error::Result;
 use crate::store::handle::{Durability, Tx};
@@ -45,6 +45,9 @@ impl Roles<'_> {
             return Ok(Some(Refusal::Mode));
         }
         let Some(about) = order.about() else { return Ok(None) };
+        if matches!(order, Order::Plan { .. }) && about == by && role == Role::Owner {
+            return Ok(None);
+        }
         if about == by {
             return Ok(Some(Refusal::Yourself));
         }
@@ -87,6 +90,10 @@ impl Roles<'_> {
                 self.done("INSERT INTO admins VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![user.0, now.0])
             }
             Order::RemoveAdmin(user) => self.done("DELETE FROM admins WHERE user = ?1", [user.0]),
+            Order::Plan { user, plan } => {
+                plans::set(self.tx, *user, *plan, now)?;
+                Ok(Outcome::Done)
+            }
             Order::Admins => self.admins(),
             // They may. What it is about lies elsewhere, and whoever asked goes on.
             Order::People(_) | Order::Members { .. } | Order::Member { .. } => Ok(Outcome::Done),
@@ -135,6 +142,9 @@ impl Members {
     }
 
     fn remember(&self, order: &Order) {
+        if let Order::Plan { user, plan } = order {
+            return self.remember_plan(*user, *plan);
+        }
         let mut people = self.write();
         match order {
             Order::Block(user) => {
@@ -150,7 +160,7 @@ impl Members {
                 people.admins.remove(user);
             }
             Order::AddAdmin(_) | Order::Invite(_) | Order::Invites | Order::Revoke(_) | Order::Admins => {}
-            Order::People(_) | Order::Members { .. } | Order::Member { .. } => {}
+            Order::People(_) | Order::Members { .. } | Order::Member { .. } | Order::Plan { .. } => {}
         }
     }
 }

@@ -1,15 +1,16 @@
 //! Who uses the bot, for those who may know.
-use super::Members;
-use crate::domain::{Member, TelegramId, Timestamp};
+use super::{Members, plans};
+use crate::domain::{Member, Plan, TelegramId, Timestamp};
 use crate::store::error::Result;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
-/// What the file says of people: since when and by which code they are in, and since when they are blocked.
+/// What the file says of people: since when and by which code they are in, since when they are blocked, and their plan.
 #[derive(Default)]
 struct Said {
     joined: Option<(i64, Timestamp)>,
     blocked_at: Option<Timestamp>,
+    plan: Option<Plan>,
 }
 
 fn said(db: &Connection) -> Result<BTreeMap<TelegramId, Said>> {
@@ -29,6 +30,9 @@ fn said(db: &Connection) -> Result<BTreeMap<TelegramId, Said>> {
     let mut query = db.prepare("SELECT user FROM admins")?;
     for user in query.query_map([], |r| r.get(0).map(TelegramId))? {
         all.entry(user?).or_default();
+    }
+    for (user, plan, _) in plans::rows(db)? {
+        all.entry(user).or_default().plan = Some(plan);
     }
     Ok(all)
 }
@@ -52,6 +56,7 @@ impl Members {
                 standing: self.standing(user),
                 joined: said.joined,
                 blocked_at: said.blocked_at,
+                plan: said.plan,
             })
             .collect();
         members.sort_by_key(|member| std::cmp::Reverse(member.joined.map(|(_, at)| at)));

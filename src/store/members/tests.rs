@@ -1,6 +1,6 @@
 //! Members as the daemon and the command line meet them: real files, several handles on one.
 use super::*;
-use crate::domain::{CardId, InviteCode, InviteState, Order, Outcome, Refusal, Terms, Timestamp, Wish};
+use crate::domain::{CardId, InviteCode, InviteState, Order, Outcome, Plan, Refusal, Terms, Timestamp, Wish};
 use crate::store::seal::RawKey32;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -250,4 +250,52 @@ async fn the_roster_has_everybody_once_with_how_they_stand() {
     );
     members.forget(BUDI).await.unwrap();
     assert!(members.roster(&[]).await.unwrap().iter().all(|member| member.user != BUDI));
+}
+
+/// A look some time later.
+async fn looks_later(members: &Members) {
+    *members.next_look.lock().unwrap() = None;
+    members.look_at_plans().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_plan_that_another_process_gives_counts_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = open(&folder, AccessMode::Open).await;
+    let other = open(&folder, AccessMode::Open).await;
+    looks_later(&daemon).await;
+    assert_eq!(daemon.plan(ANA), None);
+    assert_eq!(other.set_plan(ANA, Some(Plan::Basic), NOW).await.unwrap(), None);
+    assert_eq!(other.set_plan(BUDI, Some(Plan::Free), NOW).await.unwrap(), None);
+    looks_later(&daemon).await;
+    assert_eq!((daemon.plan(ANA), daemon.plan(BUDI), daemon.plan(LISTED)), (Some(Plan::Basic), Some(Plan::Free), None));
+    // What the daemon changed meanwhile stays, and each sees what the other one did.
+    done(&order(&daemon, ADMIN, Order::Plan { user: LISTED, plan: Some(Plan::Pro) }).await);
+    assert_eq!(other.set_plan(ANA, None, NOW).await.unwrap(), Some(Plan::Basic));
+    assert_eq!(other.set_plan(ANA, None, NOW).await.unwrap(), None, "again");
+    looks_later(&daemon).await;
+    assert_eq!((daemon.plan(ANA), daemon.plan(LISTED)), (None, Some(Plan::Pro)));
+    assert_eq!(other.plans().await.unwrap(), [(LISTED, Plan::Pro, NOW), (BUDI, Plan::Free, NOW)]);
+    daemon.forget(BUDI).await.unwrap();
+    let again = open(&folder, AccessMode::Open).await;
+    assert_eq!((again.plan(BUDI), again.plan(LISTED)), (None, Some(Plan::Pro)));
+}
+
+#[tokio::test]
+async fn who_may_give_plans_gives_them_to_those_below_and_the_owner_to_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let members = open(&folder, AccessMode::Open).await;
+    let give = |user, plan| Order::Plan { user, plan: Some(plan) };
+    refused(&order(&members, LISTED, give(LISTED, Plan::Pro)).await, Refusal::Role);
+    refused(&order(&members, ADMIN, give(ADMIN, Plan::Pro)).await, Refusal::Yourself);
+    refused(&order(&members, ADMIN, give(OWNER, Plan::Free)).await, Refusal::Owner);
+    for (by, user) in [(OWNER, OWNER), (OWNER, ADMIN), (ADMIN, LISTED), (ADMIN, TelegramId(77))] {
+        done(&order(&members, by, give(user, Plan::Basic)).await);
+        done(&order(&members, by, give(user, Plan::Basic)).await);
+        assert_eq!(members.plan(user), Some(Plan::Basic));
+    }
+    let roster = members.roster(&[]).await.unwrap();
+    assert_eq!(roster.iter().find(|member| member.user == TelegramId(77)).unwrap().plan, Some(Plan::Basic));
+    done(&order(&members, ADMIN, Order::Plan { user: LISTED, plan: None }).await);
+    assert_eq!(members.plan(LISTED), None);
 }
