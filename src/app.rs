@@ -48,7 +48,7 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     let reader = Reader::default();
     let sessions = sessions(config).await?;
     let shared = shared(config, lifecycle, threads, &api, &reader, &sessions)?;
-    let sessions = sessions.all;
+    let Sessions { all: sessions, trouble, .. } = sessions;
     let (spool, claims, directory) = (shared.spool.clone(), shared.claims.clone(), shared.directory.clone());
     let members = shared.members.clone();
     members.load().await.context("read who may use the bot")?;
@@ -68,6 +68,9 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     tasks.spawn(users.clone().close_databases());
     tasks.spawn(users.clone().write_sessions());
     lifecycle.ready();
+    if let Some(trouble) = trouble {
+        lifecycle.tell_trouble(trouble);
+    }
     info!(event = "ready", "ready");
 
     stop.cancelled().await;
@@ -168,7 +171,12 @@ struct Sessions {
     all: Arc<dyn SessionStore>,
     /// Those of linked numbers, where other processes can see them.
     clients: Option<Clients>,
+    /// What keeps their servers from being used.
+    trouble: Option<Trouble>,
 }
+
+/// The stable code of what is the matter, while something is.
+type Trouble = Box<dyn Fn() -> Option<&'static str> + Send>;
 
 /// Opens what sessions are kept in. What a start finds in the files is put right before anybody asks for it.
 async fn sessions(config: &Config) -> anyhow::Result<Sessions> {
@@ -178,14 +186,16 @@ async fn sessions(config: &Config) -> anyhow::Result<Sessions> {
     } else {
         Arc::new(MemoryStore::new(Clock::system()))
     };
-    let Some(shared) = servers(config).await? else { return Ok(Sessions { all: here, clients: None }) };
+    let Some((shared, trouble)) = servers(config).await? else {
+        return Ok(Sessions { all: here, clients: None, trouble: None });
+    };
     let clients = Some(Clients::new(Arc::clone(&shared), &config.session.node));
-    Ok(Sessions { all: Arc::new(SplitStore::new(here, shared)), clients })
+    Ok(Sessions { all: Arc::new(SplitStore::new(here, shared)), clients, trouble: Some(trouble) })
 }
 
 /// The engine on servers, where one is set up. A server that is only away is used when it is back; what waiting does not mend
 /// ends the start.
-async fn servers(config: &Config) -> anyhow::Result<Option<Arc<dyn SessionStore>>> {
+async fn servers(config: &Config) -> anyhow::Result<Option<(Arc<dyn SessionStore>, Trouble)>> {
     let engine = config.engine()?;
     let redis = async {
         let Some(redis) = engine.redis() else { return Ok(()) };
@@ -204,14 +214,22 @@ async fn servers(config: &Config) -> anyhow::Result<Option<Arc<dyn SessionStore>
     }
     Ok(match engine {
         Engine::Memory | Engine::File => None,
-        Engine::Redis(redis) => Some(Arc::new(RedisStore::new(redis, Clock::system()))),
-        Engine::Postgres(postgres) => Some(Arc::new(PostgresStore::new(postgres, Clock::system()))),
+        Engine::Redis(redis) => {
+            let store = Arc::new(RedisStore::new(redis, Clock::system()));
+            Some((store.clone(), Box::new(move || store.trouble())))
+        }
+        Engine::Postgres(postgres) => {
+            let store = Arc::new(PostgresStore::new(postgres, Clock::system()));
+            Some((store.clone(), Box::new(move || store.trouble())))
+        }
         Engine::Hybrid(redis, postgres) => {
             let (journal, nodes) = (config.data.dir.join("sessions.journal"), config.session.nodes);
             let fallback_deadline = config.session.fallback_deadline;
-            let hybrid = HybridConfig { redis, postgres, journal, fallback_deadline, nodes };
+            let node = config.session.node.clone();
+            let hybrid = HybridConfig { redis, postgres, journal, fallback_deadline, nodes, node };
             let opened = HybridStore::open(hybrid, Clock::system()).await;
-            Some(Arc::new(opened.context("open the sessions' journal")?))
+            let store = Arc::new(opened.context("open the sessions' journal")?);
+            Some((store.clone(), Box::new(move || store.trouble())))
         }
     })
 }

@@ -27,6 +27,9 @@ use crate::store::keys::TEMP_MARK;
 /// How long may pass between `hard` and giving up on what still runs.
 const HARD_GRACE: Duration = Duration::from_secs(5);
 
+/// How often it is looked whether there is trouble to tell of.
+const TROUBLE: Duration = Duration::from_secs(1);
+
 /// Why the daemon cannot start here.
 #[derive(Debug, thiserror::Error)]
 pub enum LifecycleError {
@@ -158,6 +161,25 @@ impl Lifecycle {
     /// Tells systemd that the daemon is up.
     pub fn ready(&self) {
         tell(&[NotifyState::Ready]);
+    }
+
+    /// Tells systemd, and so whoever asks `systemctl status`, what is the matter; again when that changes. `None`: nothing.
+    pub fn tell_trouble(&mut self, trouble: impl Fn() -> Option<&'static str> + Send + 'static) {
+        let mut every = tokio::time::interval(TROUBLE);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        self.own.spawn(async move {
+            let mut told = None;
+            loop {
+                every.tick().await;
+                let now = trouble();
+                if now == told {
+                    continue;
+                }
+                told = now;
+                let text = now.map_or_else(|| "all is well".to_owned(), |code| format!("up, with trouble: {code}"));
+                tell(&[NotifyState::Status(&text)]);
+            }
+        });
     }
 
     /// Feeds systemd's watchdog at half its interval for as long as `alive` says so. `alive` must be quick and must not wait;

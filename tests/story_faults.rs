@@ -35,6 +35,8 @@ impl Scene {
         let (folder, stage, mut ana, mut budi) = linked(SHORT).await?;
         stage.whatsapp.send(CITRA, ANA_NUMBER, "hello").await?;
         let asked = ana.wait_text("hello", PATIENCE).await?.message_id;
+        // What is explained to her once comes after her first message.
+        ana.wait_text("Step 3 of 3", PATIENCE).await?;
         settled(&mut budi).await?;
         let (ana_saw, budi_saw) = (said(&ana).await?, said(&budi).await?);
         ana.mark().await?;

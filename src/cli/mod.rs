@@ -264,8 +264,11 @@ impl From<Exit> for ExitCode {
 impl Exit {
     /// What an error that reached the edge means.
     fn of(error: &anyhow::Error) -> Self {
-        if error.is::<ConfigError>() || error.is::<peers::NotHere>() || error.is::<SettingFault>() {
+        if error.is::<ConfigError>() || error.is::<peers::NotHere>() {
             return Self::Config;
+        }
+        if let Some(found) = error.downcast_ref::<SettingFault>() {
+            return if found.fault.is_permanent() { Self::Config } else { Self::Temporary };
         }
         if error.is::<WrongUsage>() {
             return Self::Usage;

@@ -9,6 +9,7 @@ use reqwest::Url;
 
 use super::{Config, Secret};
 use crate::domain::TelegramId;
+use crate::session::MAX_NODE;
 
 /// Tells `report` each key whose value makes no sense, and why.
 pub(super) fn check(config: &Config, mut report: impl FnMut(&'static str, String)) {
@@ -44,6 +45,11 @@ fn servers(config: &Config, report: &mut impl FnMut(&'static str, String)) {
     }
     if config.session.nodes == 0 {
         report("session.nodes", "must be at least 1: this daemon is one".to_owned());
+    }
+    let node = config.session.node.as_str();
+    let letters = node.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if node.is_empty() || node.len() > MAX_NODE || !letters {
+        report("session.node", format!("must be 1 to {MAX_NODE} letters, digits, \"-\", \"_\" or \".\""));
     }
 }
 

@@ -255,6 +255,7 @@ fn a_server_that_is_named_wrongly_is_told_by_its_setting_and_without_its_secret(
         (&[("REDIS_ENABLED", "yes")] as &[_], "REDIS_ENABLED: expects true or false, got \"yes\""),
         (&[("REDIS_PORT", "70000")], "REDIS_PORT: must be between 1 and 65535"),
         (&[("REDIS_DATABASE", "-1")], "REDIS_DATABASE: expects a whole number, 0 or more, got \"-1\""),
+        (&[("SEKAT_SESSION__NODE", "first node")], "SEKAT_SESSION__NODE: must be 1 to 32 letters"),
         (&[("SEKAT_SESSIONS__ENGINE", "hybrid")], "SEKAT_SESSIONS__ENGINE: \"hybrid\" needs redis.enabled"),
         (&[("DATABASE_URL", "mysql://ana:SECRET@h/x")], "postgres.url (DATABASE_URL): is no address of such a server"),
         (

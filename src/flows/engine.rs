@@ -63,6 +63,11 @@ pub trait Flow: Send + Sync + 'static {
         None
     }
 
+    /// What is told when the person stops it.
+    fn left() -> Phrase {
+        t!("cancelled")
+    }
+
     /// What is told when no answer came for long.
     fn aside(_user: &UserContext) -> Phrase {
         t!("flow-aside", title = Self::title())

@@ -128,6 +128,10 @@ impl Flow for Profiling {
         }
     }
 
+    fn left() -> Phrase {
+        t!("profile-done")
+    }
+
     fn reached(step: Step, answers: &Answers) -> Changes {
         match &answers.changed {
             // Whenever it is shown again the same is written again, which changes nothing.

@@ -32,7 +32,7 @@ pub use client::{ClientSession, Clients};
 pub use error::{Result, SessionError};
 pub use fault::{Fault, Server, ServerFault};
 pub use file::{FileStore, Loaded};
-pub use hybrid::{HybridConfig, HybridStore};
+pub use hybrid::{HybridConfig, HybridStore, MAX_NODE};
 pub use key::{Digest, SessionKey, SessionKind};
 pub use memory::MemoryStore;
 pub use payload::{MAX_PAYLOAD, Payload};

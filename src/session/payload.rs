@@ -53,6 +53,14 @@ impl Payload {
         if text.starts_with('{') { Ok(Self(text.into())) } else { Err(SessionError::Shape) }
     }
 
+    /// Whether it is what sessions under `key` hold, where it was written by [`Payload::fits`]' leave: then its beginning tells.
+    ///
+    /// # Errors
+    /// [`SessionError::Shape`].
+    pub(super) fn still_fits(&self, key: &SessionKey) -> Result<()> {
+        if SealedSession::begins(key, &self.0) { Ok(()) } else { self.fits(key) }
+    }
+
     /// Its JSON text.
     pub fn as_str(&self) -> &str {
         &self.0

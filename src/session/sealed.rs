@@ -37,6 +37,12 @@ impl SealedSession {
             && self.bytes().is_some_and(|bytes| bytes.len() >= SealKey::OVERHEAD)
     }
 
+    /// Whether a text begins as those that belong under this key do, as they are spelled here.
+    pub(super) fn begins(key: &SessionKey, text: &str) -> bool {
+        let rest = text.strip_prefix("{\"version\":1,\"key\":\"");
+        rest.and_then(|rest| rest.strip_prefix(key.to_string().as_str())).is_some_and(|rest| rest.starts_with('"'))
+    }
+
     /// Under which key it says that it belongs.
     pub(super) fn key(&self) -> Option<SessionKey> {
         SessionKey::parse(&self.key)
@@ -66,5 +72,22 @@ impl SealedSession {
     /// What is sealed, as it is.
     pub(super) fn bytes(&self) -> Option<Vec<u8>> {
         BASE64.decode(&self.sealed).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::key::Digest;
+
+    #[test]
+    fn what_is_written_here_is_known_by_its_beginning() {
+        let (key, other) = (SessionKey::Client(Digest([7; 32])), SessionKey::Client(Digest([8; 32])));
+        let payload = Payload::of(&SealedSession::new(&key, &[1; 60])).unwrap();
+        assert!(SealedSession::begins(&key, payload.as_str()) && !SealedSession::begins(&other, payload.as_str()));
+        payload.still_fits(&key).unwrap();
+        assert_eq!(payload.still_fits(&other).unwrap_err().code(), "session-shape");
+        let newer = SealedSession { version: SEALED_SESSION_VERSION + 1, ..SealedSession::new(&key, &[1; 60]) };
+        assert!(Payload::of(&newer).unwrap().still_fits(&key).is_err());
     }
 }

@@ -31,6 +31,17 @@ impl SplitStore {
     }
 }
 
+/// The longer of two beginnings, if one begins with the other: what has both has that one.
+fn common<'a>(one: &'a str, other: &'a str) -> Option<&'a str> {
+    if one.starts_with(other) {
+        Some(one)
+    } else if other.starts_with(one) {
+        Some(other)
+    } else {
+        None
+    }
+}
+
 #[async_trait]
 impl SessionStore for SplitStore {
     async fn get(&self, key: &SessionKey) -> Result<Option<Record>> {
@@ -50,21 +61,21 @@ impl SessionStore for SplitStore {
     }
 
     async fn list(&self, query: Query<'_>) -> Result<Page> {
-        // Keys of people come first. Who asks for them alone is not kept waiting by a server.
-        let is_shared = query.after.is_some_and(|after| after.kind().is_sealed());
-        if is_shared {
-            return self.shared.list(query).await;
-        }
         let limit = query.limit.max(1);
-        let mut page = self.here.list(query.clone()).await?;
-        let wants_shared = SessionKind::ALL.iter().any(|kind| {
-            kind.is_sealed() && (kind.prefix().starts_with(query.prefix) || query.prefix.starts_with(kind.prefix()))
-        });
+        let mut page = Page::default();
+        // Keys of people come first. Whatever else may still lie here, from before there were servers, is not in use.
+        if !query.after.is_some_and(|after| after.kind().is_sealed())
+            && let Some(prefix) = common(SessionKind::User.prefix(), query.prefix)
+        {
+            page = self.here.list(Query { prefix, ..query.clone() }).await?;
+        }
+        let wants_shared =
+            SessionKind::ALL.iter().any(|kind| kind.is_sealed() && common(kind.prefix(), query.prefix).is_some());
         if page.next.is_some() || !wants_shared {
             return Ok(page);
         }
-        let left = limit - page.records.len();
-        let more = self.shared.list(Query { after: None, limit: left.max(1), ..query }).await?;
+        let (left, after) = (limit - page.records.len(), query.after.filter(|after| after.kind().is_sealed()));
+        let more = self.shared.list(Query { after, limit: left.max(1), ..query }).await?;
         if left == 0 {
             // Full already; whether something follows decides whether there is another page.
             page.next = page.records.last().filter(|_| !more.records.is_empty()).map(|record| record.key);
@@ -77,6 +88,7 @@ impl SessionStore for SplitStore {
     async fn stats(&self) -> Result<Stats> {
         let (here, shared) = tokio::try_join!(self.here.stats(), self.shared.stats())?;
         let mut live = here.live;
+        live.retain(|kind, _| !kind.is_sealed());
         live.extend(shared.live);
         Ok(Stats {
             live,
@@ -117,6 +129,20 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn two_engines_keep_the_contract_as_one() {
         contract::suite(bed).await;
+    }
+
+    #[tokio::test]
+    async fn what_lies_here_from_before_there_were_servers_is_not_in_use() {
+        let hands = Hands::new();
+        let here = Arc::new(MemoryStore::new(hands.clock()));
+        let (key, payload) = (contract::registration_key(1), contract::registration(1, 1));
+        here.put(&key, payload.clone(), contract::TTL, Expected::Any).await.unwrap();
+        here.put(&contract::key(7), contract::payload(7, 1), contract::TTL, Expected::Any).await.unwrap();
+        let split = SplitStore::new(here, Arc::new(MemoryStore::new(hands.clock())));
+        assert_eq!(split.get(&key).await.unwrap(), None);
+        let page = split.list(Query { limit: 9, ..Query::default() }).await.unwrap();
+        assert_eq!(page.records.iter().map(|record| record.key).collect::<Vec<_>>(), [contract::key(7)]);
+        assert_eq!(split.stats().await.unwrap().live, [(SessionKind::User, 1)].into());
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub struct UserEntry {
     pub(super) outside: tokio::sync::Mutex<()>,
     /// What was said of the numbers where other processes can see it.
     pub(super) placed: Placed,
+    /// Whether that may not be so any more.
+    pub(super) unplaced: AtomicBool,
     /// Whether the person has blocked the bot.
     pub(super) blocked: AtomicBool,
     /// Whether orders may wait in the vault; at the beginning nobody knows.
@@ -101,6 +103,7 @@ impl UserEntry {
             unshared: AtomicBool::new(false),
             outside: tokio::sync::Mutex::default(),
             placed: Placed::default(),
+            unplaced: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
             orders: AtomicBool::new(true),
             left_links: OnceLock::new(),

@@ -135,21 +135,40 @@ pub(super) async fn forget(entry: &UserEntry, vault: &Vault) -> Result<(), Vault
 /// What of the numbers was said last, and when.
 pub(super) type Placed = tokio::sync::Mutex<Option<(Vec<NumberState>, Instant)>>;
 
-/// Has it said how the person's numbers stand, and that they are here, where other processes can see that. Nobody waits for it: it can
-/// be lost at any time, and what goes wrong is told, and said anew at the next look.
+/// Has it said how the person's numbers stand, and that they are here, where other processes can see that; goes on until it was.
+/// Nobody waits for it.
 pub(super) fn place_soon(entry: &Arc<UserEntry>) {
     let Some(clients) = entry.shared.clients.clone() else { return };
+    entry.unplaced.store(true, Ordering::SeqCst);
     let here = Arc::clone(entry);
     entry.spawn(async move {
-        let mut placed = here.placed.lock().await;
-        // Erased meanwhile, or about to be.
-        if here.stop.is_cancelled() {
-            return;
-        }
-        if let Err(e) = place(&here, &clients, &mut placed).await {
-            warn!(user.id = here.id().0, error.code = e, "how numbers stand could not be said");
+        let mut attempt = 0;
+        while let Err(code) = placed(&here, &clients).await {
+            if attempt == 0 {
+                warn!(user.id = here.id().0, error.code = code, "how numbers stand could not be said yet");
+            }
+            let wait = RETRY.delay(attempt, rand::random());
+            attempt = attempt.saturating_add(1);
+            tokio::select! {
+                () = here.stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
         }
     });
+}
+
+/// One attempt, unless another task has said meanwhile what was to be said.
+async fn placed(entry: &UserEntry, clients: &Clients) -> Result<(), &'static str> {
+    let mut placed = entry.placed.lock().await;
+    // Erased meanwhile, or about to be.
+    if entry.stop.is_cancelled() || !entry.unplaced.swap(false, Ordering::SeqCst) {
+        return Ok(());
+    }
+    let done = place(entry, clients, &mut placed).await;
+    if done.is_err() {
+        entry.unplaced.store(true, Ordering::SeqCst);
+    }
+    done
 }
 
 async fn place(

@@ -6,6 +6,7 @@ use super::entry::UserEntry;
 use super::going;
 use super::looks::{Look, SMALL_CHANGES};
 use super::store::UserDataStore;
+use crate::session::SessionError;
 use futures_util::StreamExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -105,7 +106,10 @@ impl UserDataStore {
             }
         }
         swept.closed = self.close_idle(idle, now + ttl).await;
-        if let Err(e) = self.shared().sessions.store().cleanup().await {
+        // A server that is away has been told of, and keeps what it has until it is back.
+        if let Err(e) = self.shared().sessions.store().cleanup().await
+            && !matches!(e, SessionError::Away)
+        {
             warn!(error.code = e.code(), "cannot let go of sessions that have expired");
         }
         swept

@@ -64,6 +64,7 @@ impl Servers {
                 journal: place.path("sessions.journal"),
                 fallback_deadline: Duration::from_millis(250),
                 nodes: 1,
+                node: "main".to_owned(),
             };
             let store = Arc::new(HybridStore::open(config, Clock::system()).await.unwrap());
             let (seal, now) = (SealKey::new(zeroize::Zeroizing::new([7; 32])), Timestamp::now());
@@ -130,8 +131,14 @@ fn health_and_stats_have_the_promised_shape() {
     assert_eq!((&health["redis"], &health["postgresql"]["status"]), (&gone, &json!("connected")));
     let told = ended(&servers.sekat(&place, &["sessions", "health"]), 1);
     assert!(told.contains("unavailable: redis.host (REDIS_HOST): nobody answers there: connection refused"), "{told}");
-    let told = ended(&servers.sekat(&place, &["sessions", "stats", "--json"]), 78);
-    assert!(told.starts_with("sekat: redis.host (REDIS_HOST): nobody answers there"), "{told}");
+    let stats = json!({
+        "redis": {"whatsappSessions": 0, "registrationSessions": 0, "totalSessions": 0},
+        "postgresql": {"whatsappSessions": 2, "registrationSessions": 1},
+    });
+    assert_eq!(servers.json(&place, &["sessions", "stats", "--json"], 0), stats, "PostgreSQL has them");
+    servers.postgres.stop().unwrap();
+    let told = ended(&servers.sekat(&place, &["sessions", "stats", "--json"]), 75);
+    assert!(told.contains("sekat: postgres.url (DATABASE_URL): nobody answers there"), "{told}");
 
     let off = place.sekat(&["sessions", "health", "--json"]);
     ended(&off, 0);
@@ -148,7 +155,7 @@ fn health_and_stats_have_the_promised_shape() {
 fn a_start_that_cannot_work_says_in_one_line_which_setting_is_wrong() {
     let (servers, place) = (Servers::start(), Place::new(""));
     let wrong = servers.postgres.url().replace(PASSWORD, "SECRET-and-wrong");
-    let nowhere = servers.postgres.url().replace("/sekat", "/elsewhere");
+    let nowhere = format!("{}-elsewhere", servers.postgres.url());
     for (name, value, setting, what) in [
         ("REDIS_PASSWORD", "SECRET-and-wrong", "redis.password (REDIS_PASSWORD)", "does not accept"),
         ("REDIS_DATABASE", "99", "redis.database (REDIS_DATABASE)", "no such database on the server: number 99"),
@@ -199,9 +206,16 @@ fn doctor_asks_the_servers_and_a_server_that_is_only_away_stops_no_start() {
     let (_, found) = doctor_with(&place, "http://127.0.0.1:9");
     assert!(found["findings"].as_array().unwrap().iter().all(|f| f["check"] != "redis"), "not used, not asked");
     // Started while both are away, and stopped: it serves from the vaults.
-    let (daemon, _socket) = place.daemon_with(|command| drop(servers.with(command)));
+    let (daemon, socket) = place.daemon_with(|command| {
+        servers.with(command);
+    });
+    crate::told(&socket, "STATUS=up, with trouble: session-server-unreachable");
+    servers.redis.up().unwrap();
+    servers.postgres.up().unwrap();
+    crate::told(&socket, "STATUS=all is well");
     daemon.signal("TERM");
     let log = daemon.ended_saying(0);
+    drop(socket);
     for setting in ["redis.host (REDIS_HOST)", "postgres.url (DATABASE_URL)"] {
         assert!(log.contains(&format!("{setting}: nobody answers there")), "{log}");
     }

@@ -48,7 +48,9 @@ fn advice(fault: &SettingFault) -> &'static str {
     match fault.fault {
         Fault::Address(_) => "sekat.example.toml shows how addresses are written",
         Fault::NotHere => "use a server on 127.0.0.1, or build without the feature demo",
-        Fault::Unreachable(_) | Fault::TimedOut => "is it running, and may this machine reach it?",
+        Fault::Unreachable(_) | Fault::TimedOut => {
+            "is it running, may this machine reach it, and does it speak TLS where you said so?"
+        }
         Fault::Password | Fault::Database(_) => "compare with what the server was set up with",
         Fault::Old { .. } => "install a newer one",
         Fault::Newer { .. } => "run the newer sekat, or use another database",

@@ -69,13 +69,20 @@ async fn postgres(config: &Config, engine: &Engine) -> Option<Answer> {
     Some(Answer { took: begun.elapsed(), fault })
 }
 
-/// What each server holds; `None` for one that is not used.
+/// What each server holds; `None` for one that is not used. A Redis that is only away, with PostgreSQL behind it, counts for nothing:
+/// that is told beside, where programs do not read.
 async fn ask(config: &Config, engine: &Engine) -> Result<(Option<Stats>, Option<Stats>), SettingFault> {
     let redis = async {
         let Some(redis) = engine.redis() else { return Ok(None) };
         let is_copy = engine.postgres().is_some();
-        let counted = RedisStore::count(redis, is_copy, Timestamp::now()).await;
-        counted.map(Some).map_err(|fault| config.blame(Server::Redis, fault))
+        match RedisStore::count(redis, is_copy, Timestamp::now()).await {
+            Ok(counted) => Ok(Some(counted)),
+            Err(fault) if is_copy && !fault.is_permanent() => {
+                eprintln!("sekat: {}; its sessions are counted as none", config.blame(Server::Redis, fault));
+                Ok(None)
+            }
+            Err(fault) => Err(config.blame(Server::Redis, fault)),
+        }
     };
     let postgres = async {
         let Some(postgres) = engine.postgres() else { return Ok(None) };

@@ -31,6 +31,8 @@ pub trait AnyFlow: Send + Sync {
     fn reached(&self, open: &Open) -> Changes;
     /// What else changes when the person stops it.
     fn stopped(&self) -> Changes;
+    /// What is told when they do.
+    fn left(&self) -> Phrase;
     /// Where it begins: step and answers.
     ///
     /// # Errors
@@ -99,6 +101,10 @@ impl<F: Flow> AnyFlow for Of<F> {
 
     fn stopped(&self) -> Changes {
         F::stopped()
+    }
+
+    fn left(&self) -> Phrase {
+        F::left()
     }
 
     fn begin(&self, user: &UserContext, env: &Env) -> Result<Open, Changes> {

@@ -181,7 +181,10 @@ pub fn take(user: &UserContext, env: &Env, given: Given<'_>, message: Option<Mes
     Some(match led {
         Some(Led::Go(step, answers)) => {
             let mut trail = open.trail.clone();
-            if step != open.step {
+            if let Some(been) = trail.iter().position(|before| *before == step) {
+                // What leads back is a way back.
+                trail.truncate(been);
+            } else if step != open.step {
                 trail.push(open.step.clone());
                 let surplus = trail.len().saturating_sub(TRAIL);
                 trail.drain(..surplus);
@@ -249,9 +252,10 @@ pub fn cancel(user: &UserContext, env: &Env, message: Option<MessageId>) -> Opti
     // What was put aside is only not offered any more.
     let open = conversation.open.as_ref().and_then(|open| env.flow(&open.flow));
     let stopped = open.map_or_else(Changes::default, AnyFlow::stopped);
+    let said = open.map_or_else(|| t!("cancelled"), AnyFlow::left);
     // A command's answer belongs under it, however near the question is.
     let placing = if message.is_some() { Placing::Below } else { at_press(user) };
-    Some(end(user, t!("cancelled"), placing).before(stopped))
+    Some(end(user, said, placing).before(stopped))
 }
 
 /// Puts aside what nobody answered for long, with a button to take it up again. Nothing when nothing waits.

@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -84,6 +85,8 @@ pub(super) struct Journal {
     /// Which node this is.
     pub node: String,
     rows: Mutex<HashMap<SessionKey, Row>>,
+    /// How many those are: nearly always none, and every read asks.
+    count: AtomicUsize,
     orders: mpsc::SyncSender<Order>,
 }
 
@@ -115,7 +118,8 @@ impl Journal {
         let thread = thread::Builder::new().name("sekat-journal".to_owned());
         drop(thread.spawn(work).map_err(SessionError::Disk)?);
         let (node, rows) = told.await.map_err(|_| SessionError::Closed)?.map_err(SessionError::Disk)?;
-        Ok(Journal { node, rows: Mutex::new(rows), orders })
+        let count = AtomicUsize::new(rows.len());
+        Ok(Journal { node, rows: Mutex::new(rows), count, orders })
     }
 
     fn rows(&self) -> MutexGuard<'_, HashMap<SessionKey, Row>> {
@@ -124,7 +128,7 @@ impl Journal {
 
     /// What was promised last for a key.
     pub fn get(&self, key: &SessionKey) -> Option<Row> {
-        self.rows().get(key).cloned()
+        if self.len() == 0 { None } else { self.rows().get(key).cloned() }
     }
 
     /// All promises that PostgreSQL may not have.
@@ -133,7 +137,7 @@ impl Journal {
     }
 
     pub fn len(&self) -> usize {
-        self.rows().len()
+        self.count.load(Ordering::SeqCst)
     }
 
     /// Promises a row: returns when it is on the disk.
@@ -144,7 +148,9 @@ impl Journal {
         let mut line = serde_json::to_vec(&Line::of(&row)).map_err(|_| SessionError::Shape)?;
         line.push(b'\n');
         self.order(Job::Append(line)).await?;
-        self.rows().insert(row.key, row);
+        let mut rows = self.rows();
+        rows.insert(row.key, row);
+        self.count.store(rows.len(), Ordering::SeqCst);
         Ok(())
     }
 
@@ -154,7 +160,9 @@ impl Journal {
     /// [`SessionError::Disk`], [`SessionError::Timeout`]; then everything is still there.
     pub async fn empty(&self) -> Result<()> {
         self.order(Job::Empty).await?;
-        self.rows().clear();
+        let mut rows = self.rows();
+        rows.clear();
+        self.count.store(0, Ordering::SeqCst);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::Inner;
 use super::circuit::Warm;
@@ -89,8 +89,14 @@ async fn come_back(inner: &Inner, memory: &mut Memory) -> Result<()> {
             inner.trip(&warm, &e);
         }
     }
-    inner.journal.empty().await?;
+    // The journal is read first, so nobody meets an older row while both are true.
     inner.away.store(false, Ordering::SeqCst);
+    if let Err(e) = inner.journal.empty().await {
+        inner.away.store(true, Ordering::SeqCst);
+        return Err(e);
+    }
+    // Processes that could have carried out anything more were ended when it was connected to.
+    inner.doubt.store(false, Ordering::SeqCst);
     info!(event = "session-postgres", rows = promised.len(), "PostgreSQL has what was promised, and is used again");
     Ok(())
 }
@@ -117,6 +123,9 @@ async fn try_warm_up(inner: &Inner, memory: &mut Memory) -> std::result::Result<
     copy(inner, &link, &space, known.map_or(Since(0), |known| known.1)).await?;
     // What is committed from here on waits until it is known that Redis is to have it.
     let _alone = inner.gate.write().await;
+    if inner.is_in_doubt() {
+        return Err(no_postgres());
+    }
     let now = oldest(inner).await?;
     copy(inner, &link, &space, begun).await?;
     let is_ours = if joined.is_some() {
@@ -139,11 +148,13 @@ async fn look(inner: &Inner, warm: &Arc<Warm>, memory: &mut Memory) -> Result<()
         return Err(SessionError::Away);
     }
     let _alone = inner.gate.write().await;
-    match inner.pool.oldest().await {
-        // Nobody writes now, and Redis has got whatever was committed, or is not read any more.
-        Ok(now) if inner.circuit.is(warm) => memory.known = Some((warm.epoch.clone(), now)),
-        Ok(_) => {}
-        Err(e) => warn!(event = "session-postgres", error.code = e.code(), "PostgreSQL does not answer; Redis serves"),
+    // Nobody writes now, and Redis has got whatever was committed, or is not read any more. A PostgreSQL that does not answer has
+    // been told of, and is noticed by whoever writes.
+    if let Ok(now) = inner.pool.oldest().await
+        && inner.circuit.is(warm)
+        && !inner.is_in_doubt()
+    {
+        memory.known = Some((warm.epoch.clone(), now));
     }
     Ok(())
 }

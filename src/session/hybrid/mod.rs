@@ -43,6 +43,9 @@ use crate::domain::{Clock, Timestamp};
 /// How long closing waits for what is under way.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The longest name of a node: PostgreSQL knows connections by it, and cuts off what is longer.
+pub const MAX_NODE: usize = 32;
+
 /// How the hybrid engine is set up.
 #[derive(Debug, Clone)]
 pub struct HybridConfig {
@@ -56,6 +59,8 @@ pub struct HybridConfig {
     pub fallback_deadline: Duration,
     /// How many processes use the same servers.
     pub nodes: u32,
+    /// What this one is called among them: at most [`MAX_NODE`] letters.
+    pub node: String,
 }
 
 /// Sessions in Redis and PostgreSQL. Dropped without being closed, what is under way still ends.
@@ -73,6 +78,9 @@ struct Inner {
     gate: RwLock<()>,
     /// Whether PostgreSQL is away, and writes are promised. Changed only with the gate taken alone.
     away: AtomicBool,
+    /// Whether PostgreSQL may have committed, or may still commit, what nobody was told of and Redis has not. Until that is settled
+    /// nothing that is seen of PostgreSQL says what Redis has.
+    doubt: AtomicBool,
     /// Held while a promise is made.
     promising: tokio::sync::Mutex<()>,
     closed: AtomicBool,
@@ -89,7 +97,8 @@ impl HybridStore {
     /// [`SessionError::Disk`]: the journal cannot be used.
     pub async fn open(config: HybridConfig, clock: Clock) -> Result<Self> {
         let journal = Journal::open(config.journal.clone()).await?;
-        let pool = Pool::new(config.postgres.clone(), journal.node.clone());
+        // Both: a folder may be copied to another machine, and a name be given twice.
+        let pool = Pool::new(config.postgres.clone(), format!("{}-{}", config.node, journal.node));
         let is_there = pool.connect().await.is_ok();
         let away = AtomicBool::new(!is_there || journal.len() > 0);
         let inner = Arc::new(Inner {
@@ -100,6 +109,7 @@ impl HybridStore {
             circuit: Circuit::default(),
             gate: RwLock::default(),
             away,
+            doubt: AtomicBool::new(false),
             promising: tokio::sync::Mutex::default(),
             closed: AtomicBool::new(false),
             wake: Notify::new(),
@@ -144,6 +154,10 @@ impl Drop for HybridStore {
 impl Inner {
     fn open(&self) -> Result<()> {
         if self.closed.load(Ordering::SeqCst) { Err(SessionError::Closed) } else { Ok(()) }
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.doubt.load(Ordering::SeqCst)
     }
 
     fn is_away(&self) -> bool {
@@ -236,6 +250,8 @@ impl Inner {
                 Err(SessionError::Away) => {}
                 other => return other,
             }
+            // Before anybody else has the gate.
+            self.doubt.store(true, Ordering::SeqCst);
             drop(writing);
             // Whoever is at PostgreSQL has to come to an end before anything is promised: two who expect the same must not both
             // be told that they were the one.

@@ -32,6 +32,7 @@ impl Servers {
             journal: dir.path().join("journal"),
             fallback_deadline: Duration::from_millis(250),
             nodes: 1,
+            node: "main".to_owned(),
         }
     }
 

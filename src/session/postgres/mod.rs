@@ -52,6 +52,11 @@ impl PostgresStore {
         conn::Conn::open(config, "check").await.map(drop)
     }
 
+    /// The stable code of what keeps PostgreSQL from being used, while it lasts.
+    pub fn trouble(&self) -> Option<&'static str> {
+        self.pool.trouble()
+    }
+
     fn open(&self) -> Result<()> {
         if self.closed.load(Ordering::SeqCst) { Err(SessionError::Closed) } else { Ok(()) }
     }

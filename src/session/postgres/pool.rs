@@ -281,7 +281,7 @@ impl Pool {
             let gone = conn.client.execute(&conn.statements.cleanup, &[&now.0]).await?;
             conn.client.execute(&conn.statements.purge, &[]).await.map(|_| gone)
         };
-        match tokio::time::timeout(10 * DEADLINE, cleaning).await {
+        match tokio::time::timeout(2 * DEADLINE, cleaning).await {
             Ok(Ok(gone)) => Ok(gone),
             Ok(Err(e)) => Err(self.broken(round, &fault(&e))),
             Err(_) => Err(self.broken(round, &Fault::TimedOut)),

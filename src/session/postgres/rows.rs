@@ -106,7 +106,7 @@ pub(super) fn read(row: &SqlRow) -> Result<Row> {
     let payload: Option<&str> = row.try_get(1).map_err(shape)?;
     let payload = payload.map(Payload::from_text).transpose()?;
     if let Some(payload) = &payload {
-        payload.fits(&key)?;
+        payload.still_fits(&key)?;
     }
     let number =
         |at: usize| row.try_get::<_, i64>(at).ok().and_then(|n| u64::try_from(n).ok()).ok_or(SessionError::Shape);

@@ -107,6 +107,11 @@ impl RedisStore {
         }
     }
 
+    /// The stable code of what keeps Redis from being used, while it lasts.
+    pub fn trouble(&self) -> Option<&'static str> {
+        self.slot().trouble
+    }
+
     fn slot(&self) -> std::sync::MutexGuard<'_, Slot> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -216,7 +221,7 @@ impl SessionStore for RedisStore {
     async fn stats(&self) -> Result<Stats> {
         let now = self.clock.now();
         let (live, expired) = self.ask(async |link| self.space.judge(link, now, false).await).await?;
-        Ok(Stats { live: live.into_iter().collect(), expired, unwritten: 0, trouble: self.slot().trouble })
+        Ok(Stats { live: live.into_iter().collect(), expired, unwritten: 0, trouble: self.trouble() })
     }
 
     async fn cleanup(&self) -> Result<u64> {

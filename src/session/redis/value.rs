@@ -25,7 +25,7 @@ pub(in crate::session) fn decode(key: &SessionKey, text: &str) -> Result<Row> {
     let text = next()?;
     let payload = if text.is_empty() { None } else { Some(Payload::from_text(text)?) };
     if let Some(payload) = &payload {
-        payload.fits(key)?;
+        payload.still_fits(key)?;
     }
     Ok(Row { key: *key, stamp, version, expires_at, payload })
 }
@@ -34,6 +34,19 @@ pub(in crate::session) fn decode(key: &SessionKey, text: &str) -> Result<Row> {
 mod tests {
     use super::*;
     use crate::session::contract::{registration, registration_key};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_a_panic(text in "\\PC{0,60}", stamp in any::<u64>(), end in any::<i64>()) {
+            let key = registration_key(7);
+            prop_assert!(decode(&key, &text).is_err());
+            let removed = decode(&key, &format!("{stamp}:{stamp}:{end}:")).unwrap();
+            prop_assert_eq!((removed.stamp, removed.live(Timestamp(0))), (stamp, None));
+            let other = format!("{stamp}:{stamp}:{end}:{text}x");
+            prop_assert!(decode(&key, &other).is_err());
+        }
+    }
 
     #[test]
     fn what_is_written_is_read_again_and_nothing_else() {

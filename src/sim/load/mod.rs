@@ -5,6 +5,7 @@
 mod bed;
 mod cold;
 mod flood;
+mod hybrid;
 mod kill;
 mod link;
 mod memory;
@@ -42,12 +43,14 @@ pub enum Bench {
     Restart,
     /// A round of looking for who has gone idle
     Sweep,
+    /// Sessions on Redis and PostgreSQL, beside the raw drivers
+    Hybrid,
     /// All of them
     All,
 }
 
 /// What `all` measures, in this order.
-const ALL: [Bench; 9] = [
+const ALL: [Bench; 10] = [
     Bench::Updates,
     Bench::Cold,
     Bench::Link,
@@ -57,6 +60,7 @@ const ALL: [Bench; 9] = [
     Bench::Sessions,
     Bench::Restart,
     Bench::Sweep,
+    Bench::Hybrid,
 ];
 
 /// What to measure, and how.
@@ -122,6 +126,7 @@ async fn one(bench: Bench, binary: &Path, options: &Options) -> anyhow::Result<V
         Bench::Restart => Box::pin(restart::run(binary, options)).await,
         Bench::Sweep => Box::pin(sweep::run(options)).await,
         Bench::Sessions => Box::pin(sessions::run(options)).await,
+        Bench::Hybrid => Box::pin(hybrid::run(options)).await,
         Bench::All => Ok(Vec::new()),
     }
 }

@@ -254,3 +254,22 @@ async fn a_postgres_that_was_started_anew_while_nobody_asked_is_not_noticed() {
     put(&store, 1, 2).await.unwrap();
     assert_eq!(get(&store, 1).await.unwrap(), Some(2));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_nobody_was_told_of_is_on_both_servers_or_on_neither() {
+    let house = House::new().await;
+    let store = HybridStore::open(HybridConfig { nodes: 2, ..house.config() }, Clock::system()).await.unwrap();
+    until(|| store.reads_redis()).await;
+    for round in 0..3 {
+        put(&store, 1, 10 * round).await.unwrap();
+        house.servers.postgres.freeze().unwrap();
+        assert_eq!(put(&store, 1, 10 * round + 1).await.unwrap_err().code(), "session-away-of-many");
+        assert_eq!(get(&store, 1).await.unwrap(), Some(10 * round), "Redis lives");
+        house.servers.postgres.thaw().unwrap();
+        until(|| !store.promises() && store.reads_redis()).await;
+        let key = registration_key(1);
+        let there = store.0.pool.get(&key).await.unwrap().and_then(|row| row.live(Timestamp::now()));
+        assert_eq!(store.get(&key).await.unwrap(), there);
+        assert!(store.reads_redis());
+    }
+}
