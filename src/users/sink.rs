@@ -38,7 +38,7 @@ impl EventSink for AccountSink {
                 };
                 accounts::heard(tx, id, now)?;
                 let mut applied = Applied::default();
-                let mut progress = kept::get(tx, PROGRESS)?.unwrap_or_default();
+                let mut progress = kept::all(tx)?.get(PROGRESS).unwrap_or_default();
                 for message in &batch {
                     let Some(seq) = messages::add(tx, id, message)? else { continue };
                     let name = messages::name(tx, &messages::canonical(tx, id, &message.sender)?)?;

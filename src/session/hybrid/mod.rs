@@ -1,12 +1,12 @@
 //! Sessions in Redis for speed, and in PostgreSQL for good.
 //!
 //! PostgreSQL has the truth and gives the versions, in its commit. A write goes there first, then to Redis, which takes it only where
-//! it is newer, and is then answered. Reads go to Redis while the [`circuit`] says that it has everything, else to PostgreSQL, within
-//! the same call. While PostgreSQL is away and Redis lives, a write is promised by a line in the [`journal`], and PostgreSQL gets it
+//! it is newer, and is then answered. Reads go to Redis while the `circuit` says that it has everything, else to PostgreSQL, within
+//! the same call. While PostgreSQL is away and Redis lives, a write is promised by a line in the `journal`, and PostgreSQL gets it
 //! before it is used again; with several nodes it is refused instead, because they could promise different things. With both away every
 //! call says so: the vault has what a session is made of.
 //!
-//! Owns both connections, the journal and one task, the [`keeper`]. What a write does it does to its end, whoever waits for it.
+//! Owns both connections, the journal and one task, the `keeper`. What a write does it does to its end, whoever waits for it.
 //! Holds sealed kinds only.
 
 mod circuit;

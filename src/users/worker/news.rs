@@ -76,7 +76,7 @@ async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Res
             let step = match refused {
                 Some(reason) => account::taken(&number, reason),
                 None => {
-                    let progress = kept::get(tx, PROGRESS)?.unwrap_or_default();
+                    let progress = kept::all(tx)?.get(PROGRESS).unwrap_or_default();
                     account::news(&number, &event, progress, &env)
                 }
             };
