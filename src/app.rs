@@ -4,9 +4,10 @@
 
 use crate::config::{Config, Engine};
 use crate::domain::{Clock, Language};
+use crate::flows::rates::Rates;
 use crate::flows::{Rules, commands};
 use crate::lifecycle::Lifecycle;
-use crate::limits::{Backoff, Budget, BudgetConfig};
+use crate::limits::{Backoff, Budget, BudgetConfig, Rate};
 use crate::session::{Clients, FileStore, HybridConfig, HybridStore, MemoryStore, PostgresStore, RedisStore};
 use crate::session::{Server, SessionStore, SplitStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
@@ -16,6 +17,7 @@ use crate::users::{Settings, Shared, UserDataStore};
 use crate::whatsapp::web::{WebConfig, WebProvider};
 use crate::words;
 use anyhow::Context as _;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -246,6 +248,12 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         rules: Rules {
             max_numbers: usize::try_from(config.whatsapp.max_numbers)?,
             qr_per_hour: usize::try_from(config.whatsapp.qr_per_hour)?,
+            rates: Rates {
+                create: per_minute(config.limits.create_per_minute)?,
+                status: per_minute(config.limits.status_per_minute)?,
+                qr_refresh: per_minute(config.limits.qr_refresh_per_minute)?,
+            },
+            tell_away_after: config.whatsapp.tell_away_after,
             session_ttl: config.session.ttl,
             idle_close: config.store.idle_close,
             country: config.registration.country,
@@ -259,6 +267,10 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         session_ttl: config.session.ttl,
         sweep: config.session.sweep,
     })
+}
+
+fn per_minute(n: u32) -> anyhow::Result<Rate> {
+    Ok(Rate::per_minute(NonZeroU32::new(n).context("a rate in [limits] is 0")?))
 }
 
 /// The bot's id: the digits before the colon of its token.

@@ -32,7 +32,11 @@ struct Scene {
 
 impl Scene {
     async fn new() -> anyhow::Result<Scene> {
-        let (folder, stage, mut ana, mut budi) = linked(SHORT).await?;
+        Self::with(SHORT).await
+    }
+
+    async fn with(settings: &str) -> anyhow::Result<Scene> {
+        let (folder, stage, mut ana, mut budi) = linked(settings).await?;
         stage.whatsapp.send(CITRA, ANA_NUMBER, "hello").await?;
         let asked = ana.wait_text("hello", PATIENCE).await?.message_id;
         // What is explained to her once comes after her first message.
@@ -87,6 +91,23 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_is_not_let_in_after_the_scan_is_no_number() -> anyhow::Result<()> {
+    let (_folder, stage) = stage(SHORT).await?;
+    let mut ana = stage.person(ANA, "Ana");
+    stage.whatsapp.inject(ANA_NUMBER, &Fault::LoginFailure { reason: 401, times: None })?;
+    ana.send(&format!("/link +{ANA_NUMBER}")).await?;
+    let shown = ana.wait_text("Your code:", PATIENCE).await?;
+    stage.whatsapp.enter_code(&code_in(&shown)?, ANA_NUMBER).await?;
+    let failed = ana.wait_text(Reason::QrLoop.code(), PATIENCE).await?;
+    assert!(failed.text.contains(&english::text(&phrases::reason(Reason::QrLoop))), "{}", failed.text);
+    assert!(failed.button(english::AGAIN_BUTTON).is_some());
+    numbers_say(&mut ana, "You have not linked a number yet").await?;
+    stage.whatsapp.clear_faults(ANA_NUMBER)?;
+    stage.link_by_code(&mut ana, ANA_NUMBER).await?;
+    stage.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_connection_heals_without_a_word() -> anyhow::Result<()> {
     let mut scene = Scene::new().await?;
     for fault in [Fault::Drop, Fault::StreamUnavailable] {
@@ -100,6 +121,32 @@ async fn a_dropped_connection_heals_without_a_word() -> anyhow::Result<()> {
     }
     numbers_say(&mut scene.ana, "🟢 +628110000001 — connected").await?;
     scene.works("as if nothing had been").await?;
+    scene.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_stays_away_is_told_once_and_so_is_its_return() -> anyhow::Result<()> {
+    let mut scene = Scene::with("[whatsapp]\nsend_timeout = \"2s\"\ntell_away_after = \"3s\"\n").await?;
+    scene.inject(Fault::ServiceUnavailable { times: None })?;
+    scene.inject(Fault::Drop)?;
+    let away = scene.ana.wait_text("has had no connection since", PATIENCE).await?;
+    assert!(away.text.starts_with(&format!("🟠 +{ANA_NUMBER}")), "{}", away.text);
+    assert!(
+        away.text.ends_with("\nCode: wa-unavailable") || away.text.ends_with("\nCode: wa-network-away"),
+        "{}",
+        away.text
+    );
+    assert_eq!(away.labels(), [english::RECONNECT_BUTTON]);
+    scene.stage.whatsapp.clear_faults(ANA_NUMBER)?;
+    scene.ana.press_label_of(away.message_id, english::RECONNECT_BUTTON).await?;
+    let back = |m: &SimMessage| m.message_id == away.message_id && m.text.contains("is connected again");
+    assert!(scene.ana.wait_for(back, PATIENCE).await?.buttons.is_empty());
+    let told = news(&scene.ana, &scene.ana_saw).await?;
+    assert_eq!(
+        told.iter().filter(|text| text.contains("connected again") || text.contains("no connection")).count(),
+        1
+    );
+    scene.works("as before").await?;
     scene.end().await
 }
 
@@ -224,7 +271,9 @@ async fn a_server_that_is_away_is_waited_for() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_message_says_why() -> anyhow::Result<()> {
     let mut scene = Scene::new().await?;
-    for (code, reason) in [(463, Reason::ReachoutLocked), (400, Reason::SendRefused)] {
+    scene.inject(Fault::TimeLock { secs: 7_200 })?;
+    let locked = (463, Reason::ReachoutLocked);
+    for (code, reason) in [locked, locked, (429, Reason::RateLimited), (400, Reason::SendRefused)] {
         scene.inject(Fault::RefuseSends { code, times: Some(1) })?;
         let sent = scene.ana.reply(scene.asked, "hello stranger").await?;
         let expected = format!("❌ failed: {}\nCode: {}", english::text(&phrases::reason(reason)), reason.code());
@@ -232,7 +281,10 @@ async fn a_refused_message_says_why() -> anyhow::Result<()> {
         assert_eq!(scene.ana.wait_for(outcome, PATIENCE).await?.text, expected);
     }
     assert_eq!(inbox(&scene.stage, CITRA).await?, Vec::<String>::new());
+    scene.ana.wait_text("write to nobody new until", PATIENCE).await?;
     scene.works("now it goes").await?;
+    let told = news(&scene.ana, &scene.ana_saw).await?;
+    assert_eq!(told.iter().filter(|text| text.starts_with("🔒")).count(), 1, "each end is told once: {told:?}");
     scene.end().await
 }
 

@@ -116,6 +116,7 @@ fn whatsapp(config: &Config, report: &mut impl FnMut(&'static str, String)) {
         ("whatsapp.close_timeout", whatsapp.close_timeout),
         ("whatsapp.shutdown_timeout", whatsapp.shutdown_timeout),
         ("whatsapp.send_timeout", whatsapp.send_timeout),
+        ("whatsapp.tell_away_after", whatsapp.tell_away_after),
     ] {
         if value.is_zero() {
             report(key, "must be longer than 0".to_owned());
@@ -132,6 +133,15 @@ fn whatsapp(config: &Config, report: &mut impl FnMut(&'static str, String)) {
 fn rest(config: &Config, report: &mut impl FnMut(&'static str, String)) {
     if config.data.dir == config.sessions.dir {
         report("sessions.dir", "must be another folder than data.dir".to_owned());
+    }
+    for (key, value) in [
+        ("limits.create_per_minute", config.limits.create_per_minute),
+        ("limits.status_per_minute", config.limits.status_per_minute),
+        ("limits.qr_refresh_per_minute", config.limits.qr_refresh_per_minute),
+    ] {
+        if value == 0 {
+            report(key, "must be at least 1".to_owned());
+        }
     }
     if !(1..=64).contains(&config.store.threads) {
         report("store.threads", "must be between 1 and 64".to_owned());

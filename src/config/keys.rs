@@ -110,6 +110,7 @@ keys! {
     "whatsapp.close_timeout" => whatsapp.close_timeout, "how long one number may take to disconnect";
     "whatsapp.shutdown_timeout" => whatsapp.shutdown_timeout, "how long all may take when the daemon stops";
     "whatsapp.reconnect_stagger" => whatsapp.reconnect_stagger, "pause between numbers connecting at start";
+    "whatsapp.tell_away_after" => whatsapp.tell_away_after, "a user is told of a number away this long";
     "whatsapp.qr_per_hour" => whatsapp.qr_per_hour, "QR logins a user may start in an hour";
     "whatsapp.max_numbers" => whatsapp.max_numbers, "numbers a user without a plan may link";
     "whatsapp.send_timeout" => whatsapp.send_timeout, "after this a send's outcome is unknown";
@@ -122,6 +123,9 @@ keys! {
     "session.fallback_deadline" => session.fallback_deadline, "when Redis fails, PostgreSQL has answered by then";
     "session.nodes" => session.nodes, "daemons that use the same Redis and PostgreSQL";
     "session.node" => session.node, "what this daemon is called among them";
+    "limits.create_per_minute" => limits.create_per_minute, "linkings a user may begin in a minute";
+    "limits.status_per_minute" => limits.status_per_minute, "looks at one's numbers in a minute";
+    "limits.qr_refresh_per_minute" => limits.qr_refresh_per_minute, "new QR pictures in a minute";
     "limits.disk_reserve" => limits.disk_reserve, "doctor warns when less is free";
     "log.format" => log.format, "form of the log";
     "log.level" => log.level, "least important line written";

@@ -176,6 +176,8 @@ pub struct WhatsApp {
     pub shutdown_timeout: Duration,
     /// The pause between two numbers that connect at start.
     pub reconnect_stagger: Duration,
+    /// How long a number may be without a connection before its user is told.
+    pub tell_away_after: Duration,
     /// QR logins one user may start in an hour.
     pub qr_per_hour: u32,
     /// Numbers one user without a plan may link.
@@ -222,6 +224,12 @@ pub struct Session {
 /// `[limits]`
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// How many linkings a user may begin in a minute.
+    pub create_per_minute: u32,
+    /// How often a user may look at their numbers in a minute.
+    pub status_per_minute: u32,
+    /// How many new QR pictures a user may ask for in a minute.
+    pub qr_refresh_per_minute: u32,
     /// `sekat doctor` warns when less than this is free on the data folder's disk.
     pub disk_reserve: Size,
 }
@@ -283,6 +291,7 @@ impl Default for WhatsApp {
             close_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(10),
             reconnect_stagger: Duration::from_millis(50),
+            tell_away_after: Duration::from_secs(120),
             qr_per_hour: 5,
             max_numbers: 10,
             send_timeout: Duration::from_secs(30),
@@ -317,7 +326,7 @@ impl Default for Session {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { disk_reserve: Size(200_000_000) }
+        Self { create_per_minute: 5, status_per_minute: 30, qr_refresh_per_minute: 10, disk_reserve: Size(200_000_000) }
     }
 }
 

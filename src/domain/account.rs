@@ -99,6 +99,8 @@ reasons! {
     PasskeyRequired = "wa-passkey-required",
     /// All QR pictures went by without a scan.
     QrExpired = "wa-qr-expired",
+    /// The phone has scanned, and WhatsApp does not let the device in: it distrusts the number or the phone.
+    QrLoop = "wa-qr-loop",
     /// WhatsApp refused the pairing code, or the phone did not enter it in time.
     CodeRefused = "wa-code-refused",
     /// The user stopped the linking.
@@ -111,6 +113,8 @@ reasons! {
     PairFailed = "wa-pair-failed",
     /// WhatsApp does not let this number write to new contacts at the moment (463).
     ReachoutLocked = "wa-reachout-locked",
+    /// WhatsApp takes nothing more from this number for a moment (429).
+    RateLimited = "wa-rate-limited",
     /// WhatsApp refused the message.
     SendRefused = "wa-send-refused",
     /// The message's fate is not known: no answer came in time.

@@ -117,6 +117,10 @@ impl Slot {
         let awaited = ["link:", "question:", "screen:"].iter().any(|kind| self.0.starts_with(kind));
         if awaited { Class::Answer } else { Class::Progress }
     }
+    /// The message that tells of a number's absence, by when it began.
+    pub fn absence(account: AccountId, since: Timestamp) -> Self {
+        Slot(format!("away:{account}:{}", since.0))
+    }
     /// The message that tells what became of an answer sent to WhatsApp.
     pub fn outcome(message_id: &str) -> Self {
         Slot(format!("out:{message_id}"))

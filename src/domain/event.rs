@@ -26,6 +26,11 @@ pub enum ClientEvent {
         /// Why it was refused; `None` when it was taken.
         refused: Option<Reason>,
     },
+    /// WhatsApp lets the number write to nobody new for a while.
+    Locked {
+        /// How long.
+        until: Timestamp,
+    },
     /// News of sent messages from their recipient.
     Receipt {
         /// The chat that they were sent to.

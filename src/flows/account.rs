@@ -1,29 +1,60 @@
 //! What a number's news mean for its record and its owner.
+use super::away::{self, Absences};
 use super::onboarding::{self, Progress};
 use super::{AccountChange, Changes, Env, button, phrases};
-use crate::domain::Timestamp;
 use crate::domain::effect::Slot;
 use crate::domain::{
-    Account, AccountState, Action, ClientEvent, Effect, LoginMethod, LoginStep, PhoneNumber, Reason, Shown,
+    Account, AccountId, AccountState, Action, ClientEvent, Effect, Key, LoginMethod, LoginStep, PhoneNumber, Reason,
+    Shown, Timestamp,
 };
 use crate::t;
+use std::collections::BTreeMap;
 
-/// News of one of the person's numbers. Acks and receipts are not among them: they belong to messages. `progress`: how far
-/// a newcomer has come.
-pub fn news(account: &Account, event: &ClientEvent, progress: Progress, env: &Env) -> Changes {
+/// What is remembered of a person that news of their numbers bear on.
+#[derive(Default)]
+pub struct Known {
+    /// How far a newcomer has come.
+    pub progress: Progress,
+    /// Which numbers were away.
+    pub absences: Absences,
+    /// Until when which numbers may write to nobody new, as their owner was told.
+    pub locked: Locks,
+}
+
+/// Until when each number may write to nobody new.
+pub type Locks = BTreeMap<AccountId, Timestamp>;
+
+/// Where that is kept.
+pub const LOCKS: Key<Locks> = Key::new("locks");
+
+/// News of one of the person's numbers. Acks and receipts are not among them: they belong to messages.
+pub fn news(account: &Account, event: &ClientEvent, known: Known, env: &Env) -> Changes {
     match event {
         ClientEvent::Login(step) => login(account, step, env),
-        ClientEvent::Online => online(account, progress),
-        ClientEvent::Offline(reason) => {
-            if account.state.is_linked() {
-                Changes::default().account(account.id, AccountState::Disconnected, Some(*reason))
-            } else {
-                Changes::default()
-            }
-        }
-        ClientEvent::Ended { reason, until } => ended(account, *reason, *until),
+        ClientEvent::Online => away::back(account, known.absences, env).before(online(account, known.progress)),
+        ClientEvent::Offline(reason) if account.state.is_linked() => gone(account, *reason, known.absences, env),
+        ClientEvent::Offline(_) => Changes::default(),
+        ClientEvent::Ended { reason, until } => ended(account, *reason, *until, known.absences, env),
+        ClientEvent::Locked { until } => locked(account, *until, known.locked, env),
         ClientEvent::Ack { .. } | ClientEvent::Receipt { .. } => Changes::default(),
     }
+}
+
+/// It may write to nobody new until then: told once for each end.
+fn locked(account: &Account, until: Timestamp, mut known: Locks, env: &Env) -> Changes {
+    if until <= env.now || known.get(&account.id).is_some_and(|told| *told >= until) {
+        return Changes::default();
+    }
+    known.retain(|_, told| *told > env.now);
+    known.insert(account.id, until);
+    let number = phrases::account_name(account);
+    let code = Reason::ReachoutLocked.code();
+    Changes::default().say(t!("number-locked", number = number, until = until, code = code)).set(LOCKS, &known)
+}
+
+/// It is not online, and comes back by itself.
+fn gone(account: &Account, reason: Reason, absences: Absences, env: &Env) -> Changes {
+    away::gone(account, absences, reason, env).account(account.id, AccountState::Disconnected, Some(reason))
 }
 
 fn login(account: &Account, step: &LoginStep, env: &Env) -> Changes {
@@ -83,7 +114,8 @@ pub fn link_failed(account: &Account, reason: Reason) -> Changes {
     )
 }
 
-/// The number that was just proven is linked already, by this or another person: told without saying by whom.
+/// The number that was just proven cannot stay: it is linked already, by this or another person, which is told without saying
+/// by whom, or WhatsApp does not let the device in.
 pub fn taken(account: &Account, reason: Reason) -> Changes {
     let mut step = link_failed(account, reason);
     // The new device exists by now; it has to go from WhatsApp too.
@@ -112,7 +144,7 @@ fn online(account: &Account, progress: Progress) -> Changes {
     }
 }
 
-fn ended(account: &Account, reason: Reason, until: Option<Timestamp>) -> Changes {
+fn ended(account: &Account, reason: Reason, until: Option<Timestamp>, absences: Absences, env: &Env) -> Changes {
     let by_phone = t!(
         "logged-out-by-phone",
         number = phrases::account_name(account),
@@ -122,10 +154,11 @@ fn ended(account: &Account, reason: Reason, until: Option<Timestamp>) -> Changes
     match account.state {
         AccountState::QrScanning => link_failed(account, reason),
         AccountState::LoggingOut | AccountState::Removed => Changes::default(),
+        _ if reason == Reason::QrLoop => taken(account, reason),
         _ if reason == Reason::LoggedOut => Changes::default()
             .account(account.id, AccountState::LoggingOut, Some(reason))
             .ask(by_phone, vec![vec![button(t!("button-link"), Action::Link)]]),
-        _ if comes_back(reason) => Changes::default().account(account.id, AccountState::Disconnected, Some(reason)),
+        _ if comes_back(reason) => gone(account, reason, absences, env),
         AccountState::Failed if account.reason == Some(reason) => Changes::default(),
         _ => Changes::default().account(account.id, AccountState::Failed, Some(reason)).ask(
             phrases::number_failed(account, reason, until),

@@ -3,6 +3,7 @@
 //! A flow does no I/O, draws no random number and reads no clock: [`Env`] carries those. It cannot name another person:
 //! [`UserContext`] is all it knows.
 pub mod account;
+pub mod away;
 pub mod chat;
 pub mod delete;
 pub mod details;
@@ -20,6 +21,7 @@ pub mod paging;
 pub mod people;
 pub mod phrases;
 pub mod profile;
+pub mod rates;
 pub mod registration;
 pub mod rename;
 pub mod roster;
@@ -78,6 +80,10 @@ pub struct Rules {
     pub max_numbers: usize,
     /// How many QR linkings a person may begin within an hour.
     pub qr_per_hour: usize,
+    /// How often things may be asked for.
+    pub rates: rates::Rates,
+    /// How long a number may be without a connection before its owner is told.
+    pub tell_away_after: Duration,
     /// How long a question waits for its answer.
     pub session_ttl: Duration,
     /// After this a database that nobody uses is closed.
@@ -257,7 +263,7 @@ pub fn step(user: &mut UserContext, input: &Input, env: &Env) -> Changes {
         aside = engine::set_aside(user, env);
         user.moved(aside.conversation.as_deref().cloned().unwrap_or_default());
     }
-    let mut step = answer(user, input, env);
+    let mut step = rates::charged(user, input, env, answer(user, input, env));
     // Who can do something here has not blocked the bot, whatever was heard before.
     if user.blocked() && !matches!(input, Input::Blocked) {
         step.blocked = Some(false);

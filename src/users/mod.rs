@@ -4,6 +4,7 @@
 //! anything but their own [`TelegramId`](crate::domain::TelegramId), and nothing here decides what a person may do:
 //! flows do.
 pub mod apply;
+mod away;
 mod care;
 mod courier;
 pub mod entry;

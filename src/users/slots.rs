@@ -59,6 +59,8 @@ struct State {
     links: HashSet<AccountId>,
     /// Accounts that a task is busy with.
     busy: HashSet<AccountId>,
+    /// Accounts that somebody waits beside because their connection is gone.
+    absences: HashSet<AccountId>,
     /// Starts since the account was last online.
     attempts: HashMap<AccountId, u32>,
 }
@@ -110,6 +112,16 @@ impl Slots {
     pub fn is_busy(&self) -> bool {
         let state = self.state();
         !state.busy.is_empty() || !state.links.is_empty()
+    }
+
+    /// Begins to wait beside an account whose connection is gone. `false`: somebody does already.
+    pub fn watch_absence(&self, account: AccountId) -> bool {
+        self.state().absences.insert(account)
+    }
+
+    /// Nobody waits beside it any more.
+    pub fn absence_watched(&self, account: AccountId) {
+        self.state().absences.remove(&account);
     }
 
     pub fn insert(&self, running: Running) {

@@ -167,7 +167,7 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
 }
 
 /// What follows a commit. `true`: everything of this person is to be erased.
-async fn after(entry: &Arc<UserEntry>, mut applied: Applied) -> bool {
+pub(super) async fn after(entry: &Arc<UserEntry>, mut applied: Applied) -> bool {
     entry.moved(&mut applied).await;
     if let Some(blocked) = applied.blocked {
         entry.set_blocked(blocked);
@@ -202,7 +202,7 @@ async fn after(entry: &Arc<UserEntry>, mut applied: Applied) -> bool {
     applied.erase
 }
 
-fn env(entry: &UserEntry, now: Timestamp) -> Env {
+pub(super) fn env(entry: &UserEntry, now: Timestamp) -> Env {
     let (members, mut rules) = (&entry.shared.members, entry.shared.settings.rules.clone());
     let plan = members.plan(entry.id());
     rules.max_numbers = plan.map_or(rules.max_numbers, Plan::numbers);

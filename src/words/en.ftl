@@ -171,6 +171,7 @@ link-typed = Or type <code>/link qr</code>, or <code>/link</code> and the number
 link-already = A number is being linked already. Finish it, or /cancel it first.
 link-too-many = You have { $used } of { $allowed } numbers. Log one out first: /logout
 link-qr-limit = You have used { $allowed } of { $allowed } QR codes this hour. Try again in { $wait }, or link by phone code: /link
+rate-limited = That was a little often: { $allowed } a minute. Try again in { $wait }.
 link-ask-number = Send me the number to link, with its country code. For example: <code>+62 812 3456 7890</code>
 link-send-number = I need the phone number as text, with its country code, for example +62 812 3456 7890. /cancel stops.
 link-bad-number = That is not a phone number I can use: { $problem }. Try again, for example +62 812 3456 7890, or /cancel.
@@ -366,6 +367,13 @@ number-failed-until =
     🔴 <b>{ $number }</b>: { $why }
     Until: { $until }
     Code: <code>{ $code }</code>
+number-away =
+    🟠 <b>{ $number }</b> has had no connection since { $since }: { $why } I keep trying; what you send meanwhile waits.
+    Code: <code>{ $code }</code>
+number-locked =
+    🔒 WhatsApp lets <b>{ $number }</b> write to nobody new until { $until }. Chats that you have already go on.
+    Code: <code>{ $code }</code>
+number-back = 🟢 <b>{ $number }</b> is connected again. It was away from { $from } to { $until }.
 
 ## Reasons
 
@@ -377,12 +385,14 @@ reason-unavailable = WhatsApp is not available at the moment. It connects again 
 reason-network-away = there is no connection to WhatsApp. It connects again by itself.
 reason-passkey-required = WhatsApp asks this number for a passkey before it links a device, which cannot be given from here.
 reason-qr-expired = no phone scanned the QR code in time. Try again when the phone is at hand.
+reason-qr-loop = WhatsApp took the link back right after the phone had confirmed it. It does so with numbers and phones that it does not trust yet: use WhatsApp on the phone for some hours, then try again.
 reason-code-refused = the code was not accepted or not typed in time. Try again, or use a QR code.
 reason-cancelled = it was cancelled.
 reason-interrupted = the bot was restarted in the middle of it. Please try again.
 reason-number-taken = this number is linked in this bot already. Remove the old device on the phone (Linked devices), then link it again. The new device was removed.
 reason-pair-failed = the phone and WhatsApp did not agree. Try again.
 reason-reachout-locked = WhatsApp does not let this number write to new contacts at the moment.
+reason-rate-limited = WhatsApp takes nothing more from this number for a moment. Try again in a few minutes.
 reason-send-refused = WhatsApp refused the message.
 reason-send-unknown = no answer came in time.
 reason-not-connected = the number is not connected.

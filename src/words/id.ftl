@@ -155,6 +155,7 @@ link-typed = Atau ketik <code>/link qr</code>, atau <code>/link</code> disusul n
 link-already = Masih ada nomor yang sedang ditautkan. Selesaikan dulu, atau /cancel.
 link-too-many = Anda sudah memakai { $used } dari { $allowed } nomor. Lepaskan satu dulu: /logout
 link-qr-limit = Jatah { $allowed } dari { $allowed } kode QR untuk jam ini sudah terpakai. Coba lagi { $wait } lagi, atau tautkan dengan kode di ponsel: /link
+rate-limited = Itu terlalu sering: paling banyak { $allowed } kali per menit. Coba lagi { $wait } lagi.
 link-ask-number = Kirim nomor yang mau ditautkan, lengkap dengan kode negaranya. Contoh: <code>+62 812 3456 7890</code>
 link-send-number = Saya butuh nomor telepon berupa teks, lengkap dengan kode negara, misalnya +62 812 3456 7890. /cancel untuk berhenti.
 link-bad-number = Nomor itu tidak bisa saya pakai: { $problem }. Coba lagi, misalnya +62 812 3456 7890, atau /cancel.
@@ -343,6 +344,13 @@ number-failed-until =
     🔴 <b>{ $number }</b>: { $why }
     Sampai: { $until }
     Kode: <code>{ $code }</code>
+number-away =
+    🟠 <b>{ $number }</b> tidak terhubung sejak { $since }: { $why } Saya terus mencoba; pesan yang Anda kirim sementara ini menunggu.
+    Kode: <code>{ $code }</code>
+number-locked =
+    🔒 WhatsApp tidak mengizinkan <b>{ $number }</b> menulis ke kontak baru sampai { $until }. Obrolan yang sudah ada tetap jalan.
+    Kode: <code>{ $code }</code>
+number-back = 🟢 <b>{ $number }</b> terhubung lagi. Tadi terputus dari { $from } sampai { $until }.
 
 ## Alasan
 
@@ -354,12 +362,14 @@ reason-unavailable = WhatsApp sedang tidak tersedia. Nanti tersambung lagi denga
 reason-network-away = tidak ada koneksi ke WhatsApp. Nanti tersambung lagi dengan sendirinya.
 reason-passkey-required = WhatsApp meminta passkey untuk nomor ini sebelum menautkan perangkat, dan itu tidak bisa diberikan dari sini.
 reason-qr-expired = kode QR tidak dipindai tepat waktu. Coba lagi saat ponselnya sudah siap.
+reason-qr-loop = WhatsApp langsung membatalkan tautan setelah ponsel mengonfirmasinya. Ini terjadi pada nomor atau ponsel yang belum dipercaya WhatsApp: pakai WhatsApp di ponsel dulu selama beberapa jam, lalu coba lagi.
 reason-code-refused = kodenya ditolak atau tidak diketik tepat waktu. Coba lagi, atau pakai kode QR.
 reason-cancelled = dibatalkan.
 reason-interrupted = bot dimulai ulang di tengah proses. Silakan coba lagi.
 reason-number-taken = nomor ini sudah tertaut di bot ini. Hapus perangkat lamanya di ponsel (Perangkat tertaut), lalu tautkan lagi. Perangkat yang baru sudah dihapus.
 reason-pair-failed = ponsel dan WhatsApp tidak cocok. Coba lagi.
 reason-reachout-locked = WhatsApp sedang tidak mengizinkan nomor ini menulis ke kontak baru.
+reason-rate-limited = Untuk sementara WhatsApp tidak menerima apa pun lagi dari nomor ini. Coba lagi beberapa menit lagi.
 reason-send-refused = WhatsApp menolak pesannya.
 reason-send-unknown = tidak ada jawaban sampai batas waktu.
 reason-not-connected = nomornya tidak tersambung.

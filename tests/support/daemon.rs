@@ -3,6 +3,7 @@ use sekat::domain::{
     AccessRules, ClientEvent, Clock, Country, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId,
 };
 use sekat::flows::Rules;
+use sekat::flows::rates::Rates;
 use sekat::limits::{Budget, BudgetConfig};
 use sekat::session::{MemoryStore, SessionStore, UserSessions};
 use sekat::sim::telegram::client::SimUser;
@@ -14,6 +15,7 @@ use sekat::users::port::ReadUpdate;
 use sekat::users::{Settings, Shared, UserDataStore};
 use sekat::whatsapp::{Capabilities, Client, EventSink, Provider, SendOutcome, Start, StartError};
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -85,6 +87,8 @@ impl Daemon {
                 rules: Rules {
                     max_numbers: 3,
                     qr_per_hour: 5,
+                    rates: Rates::all(NonZeroU32::MAX),
+                    tell_away_after: TTL,
                     session_ttl: TTL,
                     idle_close: Duration::from_secs(60),
                     country: Country::default(),

@@ -5,6 +5,7 @@ use sekat::domain::{
     AccessMode, AccessRules, Body, Conversation, Input, InviteCode, MessageId, Outgoing, Plan, Role, TelegramId,
     Timestamp,
 };
+use sekat::flows::rates::Rates;
 use sekat::flows::{self, Awake, Env, Registered, Rules};
 use sekat::store::keys::{MasterKey, StoreKey};
 use sekat::store::says::{self, Said};
@@ -12,6 +13,7 @@ use sekat::store::{DbThreads, Directory, Members, Profiles, RawKey, Tx, Vault, V
 use sekat::users::apply::{Applied, Applier};
 use sekat::users::ordered::Stores;
 use std::collections::{BTreeMap, HashSet};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -34,6 +36,8 @@ pub struct Desk {
     pub role: Role,
     /// Their plan.
     pub plan: Option<Plan>,
+    /// How often they may ask for things.
+    pub rates: Rates,
 }
 
 impl Desk {
@@ -46,7 +50,8 @@ impl Desk {
         let vault = vaults.open(ANA).await.unwrap();
         let (now, message) = (AtomicI64::new(1_790_000_000_000), AtomicI64::new(100));
         let chat = Mutex::default();
-        Desk { folder, threads, key, vault, flows, now, message, chat, role: Role::Owner, plan: None }
+        let rates = Rates::all(NonZeroU32::MAX);
+        Desk { folder, threads, key, vault, flows, now, message, chat, role: Role::Owner, plan: None, rates }
     }
 
     /// Puts something into the vault that no step of theirs brings about.
@@ -74,6 +79,8 @@ impl Desk {
             rules: Rules {
                 max_numbers: self.plan.map_or(3, Plan::numbers),
                 qr_per_hour: 5,
+                rates: self.rates,
+                tell_away_after: TTL,
                 session_ttl: TTL,
                 idle_close: TTL,
                 country: sekat::domain::Country::default(),

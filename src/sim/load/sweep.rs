@@ -8,6 +8,7 @@ use crate::domain::{
     AccessMode, AccessRules, ChatId, Clock, Country, Input, MessageId, Outgoing, TelegramId, Timestamp, UpdateId,
 };
 use crate::flows::Rules;
+use crate::flows::rates::Rates;
 use crate::limits::{Budget, BudgetConfig};
 use crate::session::{MemoryStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
@@ -16,6 +17,7 @@ use crate::users::port::{Heard, ReadUpdate, Route as _, Telegram, TelegramError}
 use crate::users::{Settings, Shared, UserDataStore};
 use crate::whatsapp::{Capabilities, Client, Provider, Start, StartError};
 use anyhow::ensure;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -179,6 +181,8 @@ impl House {
                 rules: Rules {
                     max_numbers: 1,
                     qr_per_hour: 1,
+                    rates: Rates::all(NonZeroU32::MIN),
+                    tell_away_after: LONG,
                     session_ttl,
                     idle_close: LONG,
                     country: Country::default(),

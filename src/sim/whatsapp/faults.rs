@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use whatsapp_rust::wacore_binary::Node;
 use whatsapp_rust::wacore_binary::builder::NodeBuilder;
 
+use super::wire::now_secs;
+
 /// A fault to inject into one number's companions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "fault", rename_all = "snake_case")]
@@ -79,6 +81,11 @@ pub enum Fault {
         #[serde(default)]
         times: Option<u32>,
     },
+    /// Asked whether new chats are locked, the server says: for so long from now.
+    TimeLock {
+        /// How long, seconds.
+        secs: u64,
+    },
 }
 
 const fn ban_code() -> u32 {
@@ -121,6 +128,7 @@ struct Standing {
     ack_delay: Option<Duration>,
     withhold: Option<Counted<bool>>,
     refuse: Option<Counted<u16>>,
+    time_lock: Option<u64>,
 }
 
 /// How a login is refused.
@@ -182,6 +190,7 @@ impl Faults {
             Fault::DelayAcks { ms } => now.ack_delay = Some(Duration::from_millis(ms)),
             Fault::WithholdAcks { deliver, times } => now.withhold = Some(Counted { what: deliver, left: times }),
             Fault::RefuseSends { code, times } => now.refuse = Some(Counted { what: code, left: times }),
+            Fault::TimeLock { secs } => now.time_lock = Some(now_secs() + secs),
             Fault::Drop | Fault::Replaced | Fault::DeviceRemoved | Fault::StreamUnavailable => {}
         }
     }
@@ -199,6 +208,11 @@ impl Faults {
     /// Whether receipts get lost.
     pub fn loses_receipts(&self) -> bool {
         self.lock().lose_receipts
+    }
+
+    /// When the lock on new chats ends, in seconds since 1970.
+    pub fn time_lock(&self) -> Option<u64> {
+        self.lock().time_lock
     }
 
     /// Whether this login is refused; counts it.
@@ -238,7 +252,8 @@ pub fn interruption(fault: &Fault) -> Option<Option<Node>> {
         | Fault::LoseReceipts
         | Fault::DelayAcks { .. }
         | Fault::WithholdAcks { .. }
-        | Fault::RefuseSends { .. } => None,
+        | Fault::RefuseSends { .. }
+        | Fault::TimeLock { .. } => None,
     }
 }
 

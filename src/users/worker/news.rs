@@ -1,11 +1,13 @@
 //! What a person's own clients tell, taken into the vault.
 use super::{after, env};
 use crate::domain::{AccountId, ClientEvent, LoginStep, PhoneNumber, Reason, Timestamp};
+use crate::flows::away::ABSENCES;
 use crate::flows::onboarding::PROGRESS;
 use crate::flows::{Changes, account, chat};
 use crate::store::sends::SendState;
 use crate::store::{Claim, StoreError, Vault, VaultError, accounts, kept, sends};
 use crate::users::apply::{Applied, Applier};
+use crate::users::away;
 use crate::users::entry::UserEntry;
 use crate::users::news::News;
 use std::collections::{BTreeSet, VecDeque};
@@ -65,6 +67,7 @@ async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Res
     if matches!(event, ClientEvent::Offline(_)) {
         entry.slots.set_online(id, false);
     }
+    let is_gone = matches!(event, ClientEvent::Offline(_) | ClientEvent::Ended { .. });
     let now = Timestamp::now();
     let env = env(entry, now);
     let applied = vault
@@ -76,8 +79,13 @@ async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Res
             let step = match refused {
                 Some(reason) => account::taken(&number, reason),
                 None => {
-                    let progress = kept::all(tx)?.get(PROGRESS).unwrap_or_default();
-                    account::news(&number, &event, progress, &env)
+                    let kept = kept::all(tx)?;
+                    let known = account::Known {
+                        progress: kept.get(PROGRESS).unwrap_or_default(),
+                        absences: kept.get(ABSENCES).unwrap_or_default(),
+                        locked: kept.get(account::LOCKS).unwrap_or_default(),
+                    };
+                    account::news(&number, &event, known, &env)
                 }
             };
             let source = format!("n{id}.{generation}:{}", now.0);
@@ -85,6 +93,9 @@ async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Res
         })
         .await?;
     after(entry, applied).await;
+    if is_gone {
+        away::watch(entry, vault, id);
+    }
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use super::send;
 use super::shared::{Hook, Listener, Shared, Watch};
 use super::transport::{Dialer, Endpoint};
 use crate::domain::{AccountId, ClientEvent, Jid, LoginMethod, LoginStep, Reason};
-use crate::limits::Backoff;
+use crate::limits::{Backoff, Failure, retry};
 use crate::whatsapp::{Client, EventSink, SendOutcome, StartError};
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -26,7 +26,7 @@ use whatsapp_rust::wacore::store::DevicePropsOverride;
 use whatsapp_rust::wacore::store::traits::Backend;
 use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
-use whatsapp_rust::{Jid as WaJid, NodeFilter, SendOptions};
+use whatsapp_rust::{IqError, Jid as WaJid, NodeFilter, SendError, SendOptions};
 
 /// How long a client may take to read its chats' addresses before it connects all the same.
 const ADDRESSES: Duration = Duration::from_secs(10);
@@ -238,7 +238,13 @@ impl Client for WebClient {
         // Closing waits for this call as for the client's own tasks, because it holds the client.
         let token = self.shared.tasks.token();
         let sending = async move {
-            let sent = client.send_message_with_options(to, message, options).await;
+            // What fails in asking the server has not written the message yet, so that it may be asked again.
+            let again = |error: &SendError| match error {
+                SendError::Iq(error) => send::failure(error),
+                _ => Failure::Final,
+            };
+            let send = || client.send_message_with_options(to.clone(), message.clone(), options.clone());
+            let sent = retry::PROVIDER.run(again, send).await;
             drop((client, token));
             match sent {
                 Ok(_) => std::future::pending().await,
@@ -268,7 +274,12 @@ impl Client for WebClient {
         let Some(own) = client.pn() else { return false };
         let token = self.shared.tasks.token();
         let asking = async move {
-            let answer = client.execute(RemoveCompanionDeviceSpec::new(&own)).await;
+            let again = |error: &IqError| match self.shared.is_logged_out() {
+                true => Failure::Final,
+                false => send::failure(error),
+            };
+            let remove = || client.execute(RemoveCompanionDeviceSpec::new(&own));
+            let answer = retry::PROVIDER.run(again, remove).await;
             drop((client, token));
             // Some servers close the stream with the news that the device is gone, before they answer.
             answer.is_ok() || self.shared.is_logged_out()

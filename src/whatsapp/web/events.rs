@@ -34,6 +34,8 @@ pub(super) enum CodeGone {
 pub(super) struct Link {
     method: Option<LoginMethod>,
     linked: bool,
+    /// The phone has proven possession, and WhatsApp has not let the device in yet.
+    fresh: bool,
     online: bool,
     /// The `Offline` that was told since it was last online.
     away: Option<Reason>,
@@ -75,7 +77,7 @@ pub(super) fn interest() -> EventInterest {
 impl Link {
     /// `linked`: the key store holds a device already.
     pub(super) fn new(method: Option<LoginMethod>, linked: bool) -> Self {
-        Link { method, linked, online: false, away: None, silent: false, attempts: 0, verdict: None }
+        Link { method, linked, fresh: false, online: false, away: None, silent: false, attempts: 0, verdict: None }
     }
 
     /// Whether it is logged in.
@@ -101,6 +103,12 @@ impl Link {
         match event {
             Event::Connected(_) => self.connected(),
             Event::Disconnected(_) => self.gone(Reason::NetworkAway),
+            // The device is as good as none to WhatsApp.
+            Event::PairingQrCode(_) if self.fresh => {
+                let mut acts = self.over(Reason::QrLoop, None);
+                acts.push(Act::Stop);
+                acts
+            }
             Event::PairingQrCode(qr) => {
                 self.shown(LoginMethod::Qr, LoginStep::Qr { payload: qr.code.clone(), expires_in: qr.timeout })
             }
@@ -113,7 +121,7 @@ impl Link {
             Event::PairPasskeyRequest(_) | Event::PairPasskeyConfirmation(_) | Event::PairPasskeyError(_) => {
                 self.refuse(Reason::PasskeyRequired)
             }
-            Event::LoggedOut(_) => self.over(Reason::LoggedOut, None),
+            Event::LoggedOut(_) => self.logged_out(),
             Event::StreamReplaced(_) => self.over(Reason::Replaced, None),
             Event::ClientOutdated(_) => self.over(Reason::ClientOutdated, None),
             Event::TemporaryBan(ban) => {
@@ -183,10 +191,16 @@ impl Link {
         acts
     }
 
+    /// WhatsApp does not know the device. One that the phone has just let in was never let in by WhatsApp.
+    fn logged_out(&mut self) -> Vec<Act> {
+        self.over(if self.fresh { Reason::QrLoop } else { Reason::LoggedOut }, None)
+    }
+
     fn connected(&mut self) -> Vec<Act> {
         self.online = true;
         self.away = None;
         self.linked = true;
+        self.fresh = false;
         vec![Act::Tell(ClientEvent::Online)]
     }
 
@@ -232,6 +246,7 @@ impl Link {
         }
         let Some(phone) = convert::phone(id) else { return self.refuse(Reason::PairFailed) };
         self.linked = true;
+        self.fresh = true;
         vec![Act::Tell(ClientEvent::Login(LoginStep::Paired { phone }))]
     }
 
@@ -242,7 +257,7 @@ impl Link {
             R::InternalServerError | R::ServiceUnavailable => self.gone(Reason::Unavailable),
             R::TempBanned => self.over(Reason::Banned, None),
             R::ClientOutdated | R::BadUserAgent => self.over(Reason::ClientOutdated, None),
-            R::LoggedOut | R::AccountLocked | R::UnknownLogout => self.over(Reason::LoggedOut, None),
+            R::LoggedOut | R::AccountLocked | R::UnknownLogout => self.logged_out(),
             _ => self.over(Reason::Internal, None),
         }
     }

@@ -13,6 +13,7 @@ mod convert;
 mod events;
 mod http;
 mod link;
+mod lock;
 mod runtime;
 mod send;
 mod shared;

@@ -3,6 +3,7 @@
 //! Owns the table of messages whose answer is awaited. The library's call returns when the bytes are handed to the
 //! connection, which says nothing; only the server's ack does, and that comes as an event. Must not send anything twice.
 use crate::domain::Reason;
+use crate::limits::Failure;
 use crate::whatsapp::SendOutcome;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -79,6 +80,7 @@ impl Drop for Waiting {
 /// Why the server refused a message.
 pub(super) fn refusal(code: &str) -> Reason {
     match code {
+        "429" => Reason::RateLimited,
         "463" => Reason::ReachoutLocked,
         _ => Reason::SendRefused,
     }
@@ -95,10 +97,26 @@ pub(super) fn failed(error: &SendError) -> SendOutcome {
         SendError::InvalidRequest(_) | SendError::Internal(_) => SendOutcome::Rejected(Reason::SendRefused),
         SendError::Iq(error) => SendOutcome::Rejected(match error {
             IqError::ServerError { code: 404 | 406, .. } => Reason::NotOnWhatsApp,
+            IqError::ServerError { code: 429, .. } => Reason::RateLimited,
             IqError::ServerError { .. } | IqError::ParseError(_) | IqError::EncodeError(_) => Reason::SendRefused,
             _ => Reason::NotConnected,
         }),
         _ => SendOutcome::Unknown,
+    }
+}
+
+/// Whether what was asked may be asked again: nothing was heard, or the server said that it is its own fault.
+pub(super) fn failure(error: &IqError) -> Failure {
+    match error {
+        IqError::ServerError { code: 500..=599, .. }
+        | IqError::Timeout
+        | IqError::NotConnected
+        | IqError::Socket(_)
+        | IqError::EncryptSend(_)
+        | IqError::ClientState(_)
+        | IqError::Disconnected(_)
+        | IqError::InternalChannelClosed => Failure::Passing,
+        _ => Failure::Final,
     }
 }
 
@@ -119,6 +137,17 @@ mod tests {
         assert_eq!(taken.outcome().await, SendOutcome::Accepted);
         assert_eq!(refused.outcome().await, SendOutcome::Rejected(Reason::ReachoutLocked));
         assert_eq!(lost.outcome().await, SendOutcome::Unknown);
+    }
+
+    #[test]
+    fn a_server_that_refuses_is_not_asked_again() {
+        let told = |code| IqError::ServerError { code, text: String::new(), error_type: None, backoff: None };
+        for code in [400, 401, 404, 406, 429, 463] {
+            assert_eq!(failure(&told(code)), Failure::Final, "{code}");
+        }
+        for error in [told(500), told(503), IqError::Timeout, IqError::NotConnected] {
+            assert_eq!(failure(&error), Failure::Passing, "{error}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use super::again;
 use super::convert::{self, Directory};
 use super::events::{Act, CodeGone, Link};
+use super::lock;
 use super::runtime::Tasks;
 use super::send::{Waiters, refusal};
 use super::transport::Attempts;
@@ -159,7 +160,7 @@ impl Shared {
     }
 
     /// Tells the sink something that changes nothing here.
-    fn tell(&self, event: ClientEvent) {
+    pub(super) fn tell(&self, event: ClientEvent) {
         self.lock().tell(self.account, event);
     }
 
@@ -266,12 +267,15 @@ impl Shared {
         });
     }
 
-    fn acked(&self, ack: &ServerAck) {
+    fn acked(self: &Arc<Self>, ack: &ServerAck) {
         if ack.class.as_deref().is_some_and(|class| class != "message") {
             return;
         }
         let refused = ack.error.as_deref().map(refusal);
         self.waiters.answered(&ack.id, refused);
+        if refused == Some(Reason::ReachoutLocked) {
+            self.tasks.spawn(lock::ask(Arc::clone(self)));
+        }
         self.tell(ClientEvent::Ack { message_id: ack.id.clone(), refused });
     }
 

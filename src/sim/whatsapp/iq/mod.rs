@@ -59,6 +59,7 @@ pub fn answer(asker: Asker<'_>, node: &Node) -> (Node, After) {
             after = After::Unlink(which.unwrap_or_else(|| asker.companion.jid.clone()));
             ok()
         }
+        ("w:mex", "get", "query") => settings::query(asker, &id, node),
         ("w:m", ..) => settings::media_hosts(asker, &id),
         ("abt", ..) => settings::properties(&id),
         ("privacy", "get", _) => settings::privacy(&id),

@@ -4,11 +4,34 @@ use whatsapp_rust::wacore_binary::Node;
 use whatsapp_rust::wacore_binary::builder::NodeBuilder;
 
 use super::super::error::SimError;
-use super::super::wire::{SERVER, attr, child_content, children, fresh_id, iq_result, now_secs, random, text_attr};
+use super::super::wire::{
+    SERVER, attr, child_content, children, fresh_id, iq_error, iq_result, now_secs, random, text_attr,
+};
 use super::Asker;
 
 /// How long media hosts and their authorisation stay valid, seconds.
 const MEDIA_TTL: u32 = 21_600;
+
+/// The persisted query that asks whether new chats are locked.
+const TIME_LOCK_QUERY: &str = "23983697327930364";
+
+/// Answers a persisted GraphQL query.
+pub(super) fn query(asker: Asker<'_>, id: &str, node: &Node) -> Node {
+    let asked = children(node).first().map(|query| text_attr(query, "query_id")).unwrap_or_default();
+    if asked != TIME_LOCK_QUERY {
+        return iq_error(id, 501, "feature-not-implemented");
+    }
+    let ends = asker.account.faults.time_lock();
+    let lock = match ends {
+        Some(ends) => serde_json::json!({
+            "enforcement_type": "REACHOUT", "is_active": true, "time_enforcement_ends": ends.to_string(),
+        }),
+        None => serde_json::json!({ "is_active": false }),
+    };
+    let answer = serde_json::json!({ "data": { "xwa2_fetch_account_reachout_timelock": lock } });
+    let result = NodeBuilder::new("result").bytes(answer.to_string().into_bytes()).build();
+    iq_result(id).children([result]).build()
+}
 
 pub(super) fn app_state(asker: Asker<'_>, id: &str, node: &Node) -> Result<Node, SimError> {
     let sync = node.get_optional_child("sync").ok_or(SimError::Protocol("an app-state request is malformed"))?;
