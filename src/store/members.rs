@@ -23,8 +23,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use plans::Plans;
-use tokio::time::Instant;
+use plans::{Looked, Plans};
 
 pub use invites::{Redeemed, Which};
 
@@ -61,8 +60,8 @@ pub struct Members {
     people: Arc<RwLock<People>>,
     /// Held over a commit and its entry in memory, so that both happen in the same order.
     writing: Arc<tokio::sync::Mutex<()>>,
-    /// Before this nobody looks whether another process has changed the plans.
-    next_look: Arc<Mutex<Option<Instant>>>,
+    /// When it was last looked whether another process has changed the plans.
+    looked: Arc<Mutex<Looked>>,
 }
 
 impl Members {
@@ -76,7 +75,7 @@ impl Members {
             rules: Arc::new(rules),
             people: Arc::default(),
             writing: Arc::default(),
-            next_look: Arc::default(),
+            looked: Arc::default(),
         }
     }
 

@@ -120,12 +120,17 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
     if !known && spool.waiting(entry.id(), 1).await?.is_empty() {
         return Ok(Turn::Idle);
     }
-    entry.note_awake().await?;
-    let vault = entry.vault().await?;
+    if !known {
+        entry.note_awake().await?;
+    }
+    // Beside each other, since each waits for the disk. No step of theirs commits before both.
+    let (noted, opened) = tokio::join!(entry.note_awake(), opened(entry));
+    noted?;
+    let (vault, erasing) = opened?;
+    if let Some(until) = erasing {
+        return Ok(Turn::Erase(until));
+    }
     if !entry.ready.is_cancelled() {
-        if let Some(until) = vault.db().read(flags::erasing).await? {
-            return Ok(Turn::Erase(until));
-        }
         recover(entry, vault).await?;
         entry.ready.cancel();
     }
@@ -164,6 +169,13 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
         taken.flush(entry, vault).await?;
     }
     Ok(if more { Turn::More } else { Turn::Idle })
+}
+
+/// The vault, and, when it was opened just now, whether its person's erasing was confirmed.
+async fn opened(entry: &UserEntry) -> Result<(&Vault, Option<UpdateId>), VaultError> {
+    let vault = entry.vault().await?;
+    let erasing = if entry.ready.is_cancelled() { None } else { vault.db().read(flags::erasing).await? };
+    Ok((vault, erasing))
 }
 
 /// What follows a commit. `true`: everything of this person is to be erased.

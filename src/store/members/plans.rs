@@ -1,7 +1,8 @@
 //! Who has which plan.
 //!
 //! Asked for every step, so it is in memory. Another process may change the file (`sekat plan`), so each change raises an
-//! edition there: who is about to act looks at it, a few times a second at most.
+//! edition there. Who is about to act looks, a few times a second at most, whether the file was written to at all; only then
+//! is it read.
 use super::Members;
 use crate::domain::{Plan, TelegramId, Timestamp};
 use crate::store::error::Result;
@@ -10,8 +11,9 @@ use crate::store::migrate::Migration;
 use crate::store::rows::{from_word, word};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 pub(super) const MIGRATION: Migration = Migration {
@@ -25,8 +27,44 @@ const FRESH: Duration = Duration::from_millis(50);
 /// A file that could not be read is left alone for so long.
 const BROKEN: Duration = Duration::from_secs(60);
 
+/// What was written so short a time ago may hold more than could be read: a commit is seen only after its flush, which changes
+/// nothing that can be seen from outside, and the file system's clock has coarse ticks.
+const SETTLES: Duration = Duration::from_secs(10);
+
 /// Plans, and since when.
 type Rows = Vec<(TelegramId, Plan, Timestamp)>;
+
+/// When the file, and the log beside it, were last written to, and how long they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Written([Option<(SystemTime, u64)>; 2]);
+
+impl Written {
+    /// As it is now.
+    fn of(path: &Path) -> Written {
+        let mut log = path.to_owned().into_os_string();
+        log.push("-wal");
+        let look = |path: &Path| {
+            let about = std::fs::metadata(path).ok()?;
+            Some((about.modified().ok()?, about.len()))
+        };
+        Written([look(path), look(Path::new(&log))])
+    }
+
+    /// Whether all that was written could be read.
+    fn is_settled(&self) -> bool {
+        let now = SystemTime::now();
+        self.0.iter().flatten().all(|(at, _)| now.duration_since(*at).is_ok_and(|age| age > SETTLES))
+    }
+}
+
+/// When it was last looked whether another process has changed the plans.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// Before this nobody looks again.
+    pub(super) next: Option<Instant>,
+    /// What the file was like before it was last read.
+    read: Option<Written>,
+}
 
 /// The plans as they are in memory.
 #[derive(Default)]
@@ -106,23 +144,31 @@ impl Members {
         };
     }
 
-    /// Takes over what another process has changed of the plans, unless that was looked for just now.
+    /// Takes over what another process has changed of the plans, unless that was looked for just now. Waits only where the file
+    /// was written to.
     ///
     /// # Errors
     /// [`StoreError`](crate::store::StoreError); then the plans are as they were, and the next look is a while later.
     pub async fn look_at_plans(&self) -> Result<()> {
-        {
-            let (mut next, now) = (self.next_look.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
-            if next.is_some_and(|next| now < next) {
+        let written = {
+            let (mut looked, now) = (self.looked.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
+            if looked.next.is_some_and(|next| now < next) {
                 return Ok(());
             }
-            *next = Some(now + FRESH);
+            looked.next = Some(now + FRESH);
+            let written = Written::of(self.handle.path());
+            if looked.read == Some(written) {
+                return Ok(());
+            }
+            written
+        };
+        let taken = self.take_over_plans().await;
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        match taken {
+            Ok(()) => looked.read = Some(written).filter(Written::is_settled),
+            Err(_) => looked.next = Some(Instant::now() + BROKEN),
         }
-        let looked = self.take_over_plans().await;
-        if looked.is_err() {
-            *self.next_look.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + BROKEN);
-        }
-        looked
+        taken
     }
 
     async fn take_over_plans(&self) -> Result<()> {

@@ -254,7 +254,7 @@ async fn the_roster_has_everybody_once_with_how_they_stand() {
 
 /// A look some time later.
 async fn looks_later(members: &Members) {
-    *members.next_look.lock().unwrap() = None;
+    members.looked.lock().unwrap().next = None;
     members.look_at_plans().await.unwrap();
 }
 
