@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use super::DEADLINE;
 use super::conn::{Conn, PostgresConfig, fault};
-use super::rows::{Since, Statements, read};
+use super::rows::{Since, Statements, marked, read};
 use crate::domain::Timestamp;
 use crate::limits::Backoff;
 use crate::session::error::{Result, SessionError};
@@ -199,21 +199,25 @@ impl Pool {
     /// statement is sent.
     pub async fn change(&self, key: &SessionKey, change: &Change, now: Timestamp) -> Result<Outcome> {
         let name = key.to_string();
-        let done = match change {
+        let rows = match change {
             Change::Put { payload, ttl, expected } => {
                 let (text, end) = (payload.as_str(), now.after(*ttl).0);
                 match expected {
-                    Expected::Any => self.one(|s| &s.put, &[&name, &text, &end]).await?,
-                    Expected::Absent => self.one(|s| &s.put_absent, &[&name, &text, &end, &now.0]).await?,
-                    Expected::At(at) => self.one(|s| &s.put_at, &[&name, &now.0, &text, &end, &whole(at.0)]).await?,
+                    Expected::Any => self.query(|s| &s.put, &[&name, &text, &end]).await?,
+                    Expected::Absent => self.query(|s| &s.put_absent, &[&name, &text, &end, &now.0]).await?,
+                    Expected::At(at) => self.query(|s| &s.put_at, &[&name, &now.0, &text, &end, &whole(at.0)]).await?,
                 }
             }
-            Change::Remove { at: None } => self.one(|s| &s.remove, &[&name, &now.0]).await?,
-            Change::Remove { at: Some(at) } => self.one(|s| &s.remove_at, &[&name, &now.0, &whole(at.0)]).await?,
-            Change::Renew { ttl } => self.one(|s| &s.renew, &[&name, &now.0, &now.after(*ttl).0]).await?,
+            Change::Remove { at: None } => self.query(|s| &s.remove, &[&name, &now.0]).await?,
+            Change::Remove { at: Some(at) } => self.query(|s| &s.remove_at, &[&name, &now.0, &whole(at.0)]).await?,
+            Change::Renew { ttl } => self.query(|s| &s.renew, &[&name, &now.0, &now.after(*ttl).0]).await?,
         };
-        if let Some(row) = done {
-            return Ok(Outcome::Done(row));
+        if let Some(row) = rows.first() {
+            return Ok(Outcome::Done(match change {
+                Change::Put { payload, .. } => marked(row, 0, *key, Some(payload.clone()))?,
+                Change::Remove { .. } => marked(row, 0, *key, None)?,
+                Change::Renew { .. } => read(row)?,
+            }));
         }
         let there = self.get(key).await?.and_then(|row| row.live(now)).map(|record| record.version);
         Ok(match change {
