@@ -26,7 +26,7 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, RwLock};
@@ -209,6 +209,17 @@ impl Inner {
         None
     }
 
+    /// What PostgreSQL has under a key. Asked once more where a connection broke over it, which says little about the server.
+    async fn in_postgres(&self, key: &SessionKey) -> Result<Option<Row>> {
+        let begun = Instant::now();
+        let found = self.pool.get(key).await;
+        let left = self.config.fallback_deadline.saturating_sub(begun.elapsed());
+        if left.is_zero() || !matches!(found, Err(SessionError::Away)) {
+            return found;
+        }
+        tokio::time::timeout(left, self.pool.get(key)).await.unwrap_or(Err(SessionError::Away))
+    }
+
     async fn get(&self, key: &SessionKey) -> Result<Option<Row>> {
         if let Some(row) = self.journal.get(key).or_else(|| self.underway.get(key)) {
             return Ok(Some(row));
@@ -225,7 +236,7 @@ impl Inner {
         if self.is_away() {
             return if is_known_absent { Ok(None) } else { Err(SessionError::Away) };
         }
-        match self.pool.get(key).await {
+        match self.in_postgres(key).await {
             Ok(Some(row)) => {
                 // Before anybody is told, so that nobody who reads later meets less.
                 self.underway.learn(&row);

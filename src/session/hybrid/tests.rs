@@ -2,6 +2,7 @@
 
 mod faults;
 mod history;
+mod order;
 mod storm;
 
 use std::sync::Arc;

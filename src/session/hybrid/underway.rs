@@ -32,6 +32,8 @@ pub(super) struct Underway {
 #[derive(Debug, Default)]
 struct Place {
     row: Option<Row>,
+    /// What was read of PostgreSQL while nobody had left a row yet. It may be long outdone, so it counts only beside one.
+    seen: Option<Row>,
     /// Held while Redis may lack the row.
     owed: Option<OwnedSemaphorePermit>,
     /// How many are between asking PostgreSQL and leaving what it said.
@@ -39,11 +41,18 @@ struct Place {
 }
 
 impl Place {
-    /// Takes a row, unless a newer one is there.
+    /// Takes what PostgreSQL has committed, or the newer one that is there or was seen.
     fn meet(&mut self, row: &Row) {
-        if self.row.as_ref().is_none_or(|there| there.stamp < row.stamp) {
-            self.row = Some(row.clone());
+        newer(&mut self.row, row);
+        if let Some(seen) = self.seen.take() {
+            newer(&mut self.row, &seen);
         }
+    }
+}
+
+fn newer(there: &mut Option<Row>, row: &Row) {
+    if there.as_ref().is_none_or(|there| there.stamp < row.stamp) {
+        *there = Some(row.clone());
     }
 }
 
@@ -94,7 +103,7 @@ impl Underway {
     /// Notes what was read of PostgreSQL, where somebody is writing, before it is told: what that one leaves may be older.
     pub fn learn(&self, row: &Row) {
         if self.count.load(Ordering::SeqCst) > 0 {
-            self.with(&row.key, |place| place.meet(row));
+            self.with(&row.key, |place| newer(if place.row.is_some() { &mut place.row } else { &mut place.seen }, row));
         }
     }
 
@@ -204,7 +213,10 @@ mod tests {
         assert_eq!(stamp(&underway, 1), None, "nobody writes");
         let (slow, slower) = (underway.writer(&key).await.unwrap(), underway.writer(&key).await.unwrap());
         underway.learn(&row(1, 6));
+        assert_eq!(stamp(&underway, 1), None, "Redis may have a newer one by now");
         slow.leave(&row(1, 5));
+        assert_eq!(stamp(&underway, 1), Some(6));
+        underway.learn(&row(1, 4));
         assert_eq!(stamp(&underway, 1), Some(6));
         // Whoever read it may not have brought it to Redis before this one is answered.
         drop(slower);

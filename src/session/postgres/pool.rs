@@ -30,6 +30,8 @@ use crate::session::store::{Expected, Page, Query};
 const CONNECTIONS: usize = 4;
 /// How long PostgreSQL is left alone after it could not be reached.
 const RETRY: Backoff = Backoff { first: Duration::from_millis(50), cap: Duration::from_secs(5) };
+/// Connections that have held for so long and break are made anew at once: it may have been they, not the server.
+const STEADY: Duration = Duration::from_millis(100);
 /// How long the server may take to end a process of ours.
 const END: Duration = Duration::from_secs(5);
 
@@ -50,6 +52,7 @@ struct Slot {
     round: u64,
     attempt: u32,
     rest: Option<Instant>,
+    since: Option<Instant>,
     trouble: Option<&'static str>,
 }
 
@@ -93,7 +96,8 @@ impl Pool {
     /// Whether there are connections that nothing is known against.
     #[cfg(test)]
     pub fn is_connected(&self) -> bool {
-        self.pick().is_some()
+        let slot = self.slot();
+        !slot.conns.is_empty() && !slot.conns.iter().any(|conn| conn.client.is_closed())
     }
 
     /// Connects, if that is not done and may be tried.
@@ -111,7 +115,7 @@ impl Pool {
                 if slot.trouble.is_some() {
                     info!(event = "session-postgres", "PostgreSQL is used again");
                 }
-                *slot = Slot { conns, round: slot.round + 1, ..Slot::default() };
+                *slot = Slot { conns, round: slot.round + 1, since: Some(Instant::now()), ..Slot::default() };
                 Ok(())
             }
             Err(fault) => {
@@ -153,7 +157,9 @@ impl Pool {
         let is_this = self.slot().round == round && !self.slot().conns.is_empty();
         if is_this {
             self.note(fault);
-            self.slot().conns.clear();
+            let mut slot = self.slot();
+            slot.conns.clear();
+            slot.rest = slot.rest.filter(|_| slot.since.is_none_or(|since| since.elapsed() < STEADY));
         }
         SessionError::Away
     }

@@ -93,8 +93,9 @@ impl Statements {
                 count(*) FILTER (WHERE expires_at <= $1) FROM sekat_sessions WHERE payload IS NOT NULL GROUP BY 1"),
             prepare(client, "UPDATE sekat_sessions AS s SET payload = NULL, TOUCH
                 WHERE s.payload IS NOT NULL AND s.expires_at <= $1"),
-            // Removed for longer than anything else remembers what was there before.
-            prepare(client, "DELETE FROM sekat_sessions WHERE payload IS NULL AND stamp < CLOCK - 172800000000"),
+            // Removed for longer than anything else remembers what was there before, be it a Redis that was not reached since.
+            prepare(client, "DELETE FROM sekat_sessions WHERE payload IS NULL AND stamp < CLOCK - 172800000000
+                AND expires_at < CLOCK / 1000 - 172800000"),
             // Whatever is not yet visible, or comes later, has this number or a larger one.
             prepare(client, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"),
         )?;
