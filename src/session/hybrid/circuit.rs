@@ -6,21 +6,27 @@
 //! copied what changed meanwhile.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
+use super::gather::Gather;
 use crate::session::fault::Fault;
-use crate::session::redis::Link;
-use crate::session::redis::space::Space;
+use crate::session::redis::epoch::Epoch;
 
 /// A Redis that has everything.
 #[derive(Debug)]
 pub(super) struct Warm {
-    pub link: Link,
-    pub space: Space,
-    /// What Redis says its epoch is, for as long as it has lost nothing.
-    pub epoch: String,
+    pub epoch: Arc<Epoch>,
+    pub reads: Gather,
+}
+
+impl Warm {
+    /// `deadline`: how long it may take for an answer.
+    pub fn new(epoch: Epoch, deadline: Duration) -> Self {
+        let epoch = Arc::new(epoch);
+        Warm { reads: Gather::new(Arc::clone(&epoch), deadline), epoch }
+    }
 }
 
 /// The circuit.

@@ -16,7 +16,8 @@ use crate::limits::Backoff;
 use crate::session::error::{Result, SessionError};
 use crate::session::fault::Fault;
 use crate::session::postgres::Since;
-use crate::session::redis::space::{self, Asked, Space};
+use crate::session::redis::epoch::{self, Epoch};
+use crate::session::redis::space::{Asked, Space};
 use crate::session::redis::{Link, RedisConfig};
 use crate::session::row::Row;
 
@@ -79,13 +80,18 @@ async fn round(inner: &Inner, memory: &mut Memory) -> Result<()> {
 async fn come_back(inner: &Inner, memory: &mut Memory) -> Result<()> {
     inner.pool.connect().await.map_err(|_| SessionError::Away)?;
     let _alone = inner.gate.write().await;
+    // What is promised is newer, and is about to be read no more from the journal.
+    if !has_carried(inner).await {
+        return Err(SessionError::Timeout);
+    }
     let promised = inner.journal.all();
     for row in &promised {
         inner.pool.take(row).await?;
     }
     if let Some(warm) = inner.circuit.warm() {
-        let since = memory.known.as_ref().filter(|(epoch, _)| *epoch == warm.epoch).map_or(Since(0), |known| known.1);
-        if let Err(e) = copy(inner, &warm.link, &warm.space, since).await {
+        let since =
+            memory.known.as_ref().filter(|(name, _)| *name == warm.epoch.name).map_or(Since(0), |known| known.1);
+        if let Err(e) = copy(inner, &warm.epoch.link, &warm.epoch.space, since).await {
             inner.trip(&warm, &e);
         }
     }
@@ -112,12 +118,12 @@ async fn warm_up(inner: &Inner, memory: &mut Memory) -> Result<()> {
 
 async fn try_warm_up(inner: &Inner, memory: &mut Memory) -> std::result::Result<(), Fault> {
     let link = connect(&inner.config.redis).await?;
-    let seen = within(space::epoch(&link)).await?;
+    let seen = within(epoch::current(&link)).await?;
     // An epoch belongs to one run: a Redis that was started anew, from whatever snapshot, is in none.
     let joined = seen.as_deref().and_then(|epoch| epoch.split_once(':')).filter(|(_, run)| **run == *link.run_id);
     let token = joined.map_or_else(|| format!("{:016x}", rand::random::<u64>()), |(token, _)| token.to_owned());
-    let epoch = format!("{token}:{}", link.run_id);
-    let known = memory.known.take().filter(|(known, _)| joined.is_some() && *known == epoch);
+    let name = format!("{token}:{}", link.run_id);
+    let known = memory.known.take().filter(|(known, _)| joined.is_some() && *known == name);
     let space = Space::new(&token);
     let begun = oldest(inner).await?;
     copy(inner, &link, &space, known.map_or(Since(0), |known| known.1)).await?;
@@ -129,34 +135,41 @@ async fn try_warm_up(inner: &Inner, memory: &mut Memory) -> std::result::Result<
     let now = oldest(inner).await?;
     copy(inner, &link, &space, begun).await?;
     let is_ours = if joined.is_some() {
-        within(space::epoch(&link)).await?.as_deref() == Some(&epoch)
+        within(epoch::current(&link)).await?.as_deref() == Some(&name)
     } else {
-        within(space::begin_epoch(&link, seen.as_deref(), &epoch)).await?
+        within(epoch::begin(&link, seen.as_deref(), &name)).await?
     };
     if !is_ours {
         return Err(Fault::Refused("another node has begun an epoch at the same time".to_owned()));
     }
-    inner.circuit.close(Warm { link, space, epoch: epoch.clone() });
-    memory.known = Some((epoch, now));
+    let epoch = Epoch { link, space, name: name.clone() };
+    inner.circuit.close(Warm::new(epoch, inner.redis_deadline()));
+    memory.known = Some((name, now));
     Ok(())
 }
 
 /// Looks whether both are still what they were, while nothing is the matter.
 async fn look(inner: &Inner, warm: &Arc<Warm>, memory: &mut Memory) -> Result<()> {
-    if inner.ask(warm, space::epoch(&warm.link)).await.flatten().as_deref() != Some(&warm.epoch) {
+    if inner.ask(warm, warm.epoch.is_current()).await != Some(true) {
         inner.trip(warm, &super::cold());
         return Err(SessionError::Away);
     }
     let _alone = inner.gate.write().await;
     // Nobody writes now, and Redis has got whatever was committed, or is not read any more. A PostgreSQL that does not answer has
     // been told of, and is noticed by whoever writes.
-    if let Ok(now) = inner.pool.oldest().await
+    if has_carried(inner).await
+        && let Ok(now) = inner.pool.oldest().await
         && inner.circuit.is(warm)
         && !inner.is_in_doubt()
     {
-        memory.known = Some((warm.epoch.clone(), now));
+        memory.known = Some((warm.epoch.name.clone(), now));
     }
     Ok(())
+}
+
+/// Whether nothing is underway any more, soon. For whoever has the gate alone.
+async fn has_carried(inner: &Inner) -> bool {
+    tokio::time::timeout(inner.redis_deadline(), inner.underway.empty()).await.is_ok()
 }
 
 async fn connect(config: &RedisConfig) -> std::result::Result<Link, Fault> {
@@ -176,7 +189,7 @@ async fn copy(inner: &Inner, link: &Link, space: &Space, since: Since) -> std::r
         if rows.is_empty() {
             return Ok(());
         }
-        within(space.take_all(link, &rows, inner.clock.now())).await?;
+        within(space.take(link, None, &rows, inner.clock.now())).await?;
         last = rows.pop();
     }
 }

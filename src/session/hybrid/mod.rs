@@ -1,17 +1,24 @@
 //! Sessions in Redis for speed, and in PostgreSQL for good.
 //!
 //! PostgreSQL has the truth and gives the versions, in its commit. A write goes there first, then to Redis, which takes it only where
-//! it is newer, and is then answered. Reads go to Redis while the `circuit` says that it has everything, else to PostgreSQL, within
-//! the same call. While PostgreSQL is away and Redis lives, a write is promised by a line in the `journal`, and PostgreSQL gets it
-//! before it is used again; with several nodes it is refused instead, because they could promise different things. With both away every
-//! call says so: the vault has what a session is made of.
+//! it is newer. With several nodes it is answered then; a node that is alone answers before, and has what is `underway` to Redis read
+//! by whoever asks. Reads go to Redis while the `circuit` says that it has everything else, if not to PostgreSQL, within the same
+//! call. While PostgreSQL is away and Redis lives, a write is promised by a line in the `journal`, and PostgreSQL gets it before it is
+//! used again; with several nodes it is refused instead, because they could promise different things. With both away every call says
+//! so: the vault has what a session is made of.
 //!
-//! Owns both connections, the journal and one task, the `keeper`. What a write does it does to its end, whoever waits for it.
-//! Holds sealed kinds only.
+//! A process that dies leaves a Redis that lacks what was underway: at its start nobody reads there before it has got everything.
+//!
+//! Owns both connections, the journal, what is underway, and two tasks: the `keeper`, and one that brings rows to Redis while there are
+//! any. What a write does it does to its end, whoever waits for it. Holds sealed kinds only.
 
 mod circuit;
+mod gather;
 mod journal;
 mod keeper;
+mod to_end;
+mod underway;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +26,7 @@ mod tests;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, RwLock};
@@ -29,6 +36,8 @@ use tracing::warn;
 
 use self::circuit::{Circuit, Warm};
 use self::journal::Journal;
+use self::to_end::ToEnd;
+use self::underway::Underway;
 use super::error::{Result, SessionError};
 use super::fault::Fault;
 use super::key::SessionKey;
@@ -36,9 +45,9 @@ use super::payload::Payload;
 use super::postgres::{Pool, PostgresConfig};
 use super::redis::RedisConfig;
 use super::redis::space::Asked;
-use super::row::{Change, Outcome, Row, decide};
+use super::row::{Change, Outcome, Row};
 use super::store::{Expected, Page, Query, Record, SessionStore, Stats, Version};
-use crate::domain::{Clock, Timestamp};
+use crate::domain::Clock;
 
 /// How long closing waits for what is under way.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -74,7 +83,9 @@ struct Inner {
     pool: Pool,
     journal: Journal,
     circuit: Circuit,
-    /// Shared by writers from before their commit until Redis has it; taken alone by whoever changes what writers rely on.
+    underway: Underway,
+    /// Shared by writers from before their commit until it is in Redis or underway; taken alone by whoever changes what writers rely
+    /// on.
     gate: RwLock<()>,
     /// Whether PostgreSQL is away, and writes are promised. Changed only with the gate taken alone.
     away: AtomicBool,
@@ -107,6 +118,7 @@ impl HybridStore {
             pool,
             journal,
             circuit: Circuit::default(),
+            underway: Underway::default(),
             gate: RwLock::default(),
             away,
             doubt: AtomicBool::new(false),
@@ -138,10 +150,8 @@ impl HybridStore {
     async fn change(&self, key: &SessionKey, change: Change) -> Result<Outcome> {
         self.0.open()?;
         change.fits(key)?;
-        let (inner, key) = (Arc::clone(&self.0), *key);
-        // A task of its own: dropped halfway, PostgreSQL would have what Redis has not.
-        let task = self.0.tasks.spawn(async move { inner.carry_out(&key, &change).await });
-        task.await.map_err(|_| SessionError::Away)?
+        // Dropped halfway, PostgreSQL would have what Redis has not.
+        ToEnd::new(&self.0.tasks, Arc::clone(&self.0).carry_out(*key, change)).await
     }
 }
 
@@ -164,7 +174,7 @@ impl Inner {
         self.away.load(Ordering::SeqCst)
     }
 
-    /// How long Redis may take. PostgreSQL gets the rest.
+    /// How long Redis may take for one command. A reader waits for two at most; PostgreSQL gets the rest.
     fn redis_deadline(&self) -> Duration {
         self.config.fallback_deadline * 2 / 5
     }
@@ -188,20 +198,30 @@ impl Inner {
 
     /// What Redis has under a key: `None` when it cannot be believed or does not say.
     async fn in_redis(&self, warm: &Arc<Warm>, key: &SessionKey) -> Option<Option<Row>> {
-        let found = self.ask(warm, warm.space.get_in(&warm.link, &warm.epoch, key)).await?;
-        let Some(found) = found else {
-            self.trip(warm, &cold());
-            return None;
+        let fault = match warm.reads.get(key).await {
+            // Opened meanwhile: a newer row may have been answered for already.
+            Ok(Some(found)) if self.circuit.is(warm) => return found.transpose().ok(),
+            Ok(Some(_)) => return None,
+            Ok(None) => cold(),
+            Err(fault) => fault,
         };
-        // Opened meanwhile: a newer row may have been answered for already.
-        if !self.circuit.is(warm) {
-            return None;
+        self.trip(warm, &fault);
+        None
+    }
+
+    /// What PostgreSQL has under a key. Asked once more where a connection broke over it, which says little about the server.
+    async fn in_postgres(&self, key: &SessionKey) -> Result<Option<Row>> {
+        let begun = Instant::now();
+        let found = self.pool.get(key).await;
+        let left = self.config.fallback_deadline.saturating_sub(begun.elapsed());
+        if left.is_zero() || !matches!(found, Err(SessionError::Away)) {
+            return found;
         }
-        found.transpose().ok()
+        tokio::time::timeout(left, self.pool.get(key)).await.unwrap_or(Err(SessionError::Away))
     }
 
     async fn get(&self, key: &SessionKey) -> Result<Option<Row>> {
-        if let Some(row) = self.journal.get(key) {
+        if let Some(row) = self.journal.get(key).or_else(|| self.underway.get(key)) {
             return Ok(Some(row));
         }
         let warm = self.circuit.warm();
@@ -209,87 +229,23 @@ impl Inner {
         if let Some(warm) = &warm {
             match self.in_redis(warm, key).await {
                 Some(Some(row)) => return Ok(Some(row)),
-                Some(None) => is_known_absent = warm.link.keeps_all,
+                Some(None) => is_known_absent = warm.epoch.link.keeps_all,
                 None => {}
             }
         }
         if self.is_away() {
             return if is_known_absent { Ok(None) } else { Err(SessionError::Away) };
         }
-        match self.pool.get(key).await {
+        match self.in_postgres(key).await {
             Ok(Some(row)) => {
                 // Before anybody is told, so that nobody who reads later meets less.
+                self.underway.learn(&row);
                 self.publish(&row).await;
                 Ok(Some(row))
             }
             Err(SessionError::Away) if is_known_absent => Ok(None),
             other => other,
         }
-    }
-
-    /// Brings a row to Redis, or sees to it that nobody reads there.
-    async fn publish(&self, row: &Row) {
-        let Some(warm) = self.circuit.warm() else { return };
-        let taking = warm.space.take(&warm.link, &warm.epoch, row, self.clock.now());
-        if self.ask(&warm, taking).await == Some(false) {
-            self.trip(&warm, &cold());
-        }
-    }
-
-    async fn carry_out(&self, key: &SessionKey, change: &Change) -> Result<Outcome> {
-        let now = self.clock.now();
-        let writing = self.gate.read().await;
-        let writing = if self.is_away() {
-            writing
-        } else {
-            match self.pool.change(key, change, now).await {
-                Ok(Outcome::Done(row)) => {
-                    self.publish(&row).await;
-                    return Ok(Outcome::Done(row));
-                }
-                Err(SessionError::Away) => {}
-                other => return other,
-            }
-            // Before anybody else has the gate.
-            self.doubt.store(true, Ordering::SeqCst);
-            drop(writing);
-            // Whoever is at PostgreSQL has to come to an end before anything is promised: two who expect the same must not both
-            // be told that they were the one.
-            let alone = self.gate.write().await;
-            self.away.store(true, Ordering::SeqCst);
-            self.wake.notify_one();
-            alone.downgrade()
-        };
-        let done = self.promise(key, change, now).await;
-        drop(writing);
-        done
-    }
-
-    /// Makes a change that PostgreSQL will get later.
-    async fn promise(&self, key: &SessionKey, change: &Change, now: Timestamp) -> Result<Outcome> {
-        if self.config.nodes > 1 {
-            return Err(SessionError::AwayOfMany);
-        }
-        let _one_at_a_time = self.promising.lock().await;
-        let there = match self.journal.get(key) {
-            Some(row) => Some(row),
-            None => {
-                let warm = self.circuit.warm().ok_or(SessionError::Away)?;
-                let found = self.in_redis(&warm, key).await.ok_or(SessionError::Away)?;
-                if found.is_none() && !warm.link.keeps_all {
-                    return Err(SessionError::Away);
-                }
-                found
-            }
-        };
-        // As PostgreSQL's clock counts, which does not know the hands of a test.
-        let clock = u64::try_from(Timestamp::now().0).unwrap_or(0).saturating_mul(1_000);
-        let outcome = decide(key, there.as_ref(), change, now, clock);
-        if let Outcome::Done(row) = &outcome {
-            self.journal.promise(row.clone()).await?;
-            self.publish(row).await;
-        }
-        Ok(outcome)
     }
 
     /// For what only PostgreSQL can answer.

@@ -2,6 +2,7 @@
 
 mod faults;
 mod history;
+mod order;
 mod storm;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
+use crate::domain::Timestamp;
 use crate::session::contract::{self, Bed, Hands, SEALED};
 use crate::session::servers::{PostgresOptions, PostgresServer, RedisOptions, RedisServer};
 use crate::session::{postgres, redis};
@@ -36,9 +38,9 @@ impl Servers {
         }
     }
 
-    async fn bed(&self) -> Bed {
+    async fn bed(&self, nodes: u32) -> Bed {
         let (hands, dir) = (Hands::new(), tempfile::tempdir().unwrap());
-        let config = self.config(&dir);
+        let config = HybridConfig { nodes, ..self.config(&dir) };
         postgres::PostgresStore::check(&config.postgres).await.unwrap();
         self.postgres.sql("TRUNCATE sekat_sessions").unwrap();
         self.redis.command(&["FLUSHALL"]).unwrap();
@@ -51,7 +53,7 @@ impl Servers {
 impl Warm {
     /// How many live sessions lie in Redis, and how many that have ended.
     async fn counted(&self) -> (u64, u64) {
-        let (live, ended) = self.space.judge(&self.link, Timestamp::now(), false).await.unwrap();
+        let (live, ended) = self.epoch.space.judge(&self.epoch.link, Timestamp::now(), false).await.unwrap();
         (live.iter().map(|(_, count)| count).sum(), ended)
     }
 }
@@ -69,11 +71,15 @@ async fn until(is_so: impl Fn() -> bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn hybrid_keeps_the_contract() {
     let servers = Servers::start();
-    contract::suite_of(&SEALED, || servers.bed()).await;
+    for nodes in [1, 2] {
+        contract::suite_of(&SEALED, || servers.bed(nodes)).await;
+    }
 }
 
 #[test]
 fn hybrid_does_what_a_plain_map_does() {
     let servers = Servers::start();
-    contract::play_of(&SEALED, 40, || servers.bed());
+    for nodes in [1, 2] {
+        contract::play_of(&SEALED, 20, || servers.bed(nodes));
+    }
 }

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 
 use super::DEADLINE;
 use super::conn::{Conn, PostgresConfig, fault};
-use super::rows::{Since, Statements, read};
+use super::rows::{Since, Statements, marked, read};
 use crate::domain::Timestamp;
 use crate::limits::Backoff;
 use crate::session::error::{Result, SessionError};
@@ -30,6 +30,8 @@ use crate::session::store::{Expected, Page, Query};
 const CONNECTIONS: usize = 4;
 /// How long PostgreSQL is left alone after it could not be reached.
 const RETRY: Backoff = Backoff { first: Duration::from_millis(50), cap: Duration::from_secs(5) };
+/// Connections that have held for so long and break are made anew at once: it may have been they, not the server.
+const STEADY: Duration = Duration::from_millis(100);
 /// How long the server may take to end a process of ours.
 const END: Duration = Duration::from_secs(5);
 
@@ -50,6 +52,7 @@ struct Slot {
     round: u64,
     attempt: u32,
     rest: Option<Instant>,
+    since: Option<Instant>,
     trouble: Option<&'static str>,
 }
 
@@ -93,7 +96,8 @@ impl Pool {
     /// Whether there are connections that nothing is known against.
     #[cfg(test)]
     pub fn is_connected(&self) -> bool {
-        self.pick().is_some()
+        let slot = self.slot();
+        !slot.conns.is_empty() && !slot.conns.iter().any(|conn| conn.client.is_closed())
     }
 
     /// Connects, if that is not done and may be tried.
@@ -111,7 +115,7 @@ impl Pool {
                 if slot.trouble.is_some() {
                     info!(event = "session-postgres", "PostgreSQL is used again");
                 }
-                *slot = Slot { conns, round: slot.round + 1, ..Slot::default() };
+                *slot = Slot { conns, round: slot.round + 1, since: Some(Instant::now()), ..Slot::default() };
                 Ok(())
             }
             Err(fault) => {
@@ -153,7 +157,9 @@ impl Pool {
         let is_this = self.slot().round == round && !self.slot().conns.is_empty();
         if is_this {
             self.note(fault);
-            self.slot().conns.clear();
+            let mut slot = self.slot();
+            slot.conns.clear();
+            slot.rest = slot.rest.filter(|_| slot.since.is_none_or(|since| since.elapsed() < STEADY));
         }
         SessionError::Away
     }
@@ -199,21 +205,25 @@ impl Pool {
     /// statement is sent.
     pub async fn change(&self, key: &SessionKey, change: &Change, now: Timestamp) -> Result<Outcome> {
         let name = key.to_string();
-        let done = match change {
+        let rows = match change {
             Change::Put { payload, ttl, expected } => {
                 let (text, end) = (payload.as_str(), now.after(*ttl).0);
                 match expected {
-                    Expected::Any => self.one(|s| &s.put, &[&name, &text, &end]).await?,
-                    Expected::Absent => self.one(|s| &s.put_absent, &[&name, &text, &end, &now.0]).await?,
-                    Expected::At(at) => self.one(|s| &s.put_at, &[&name, &now.0, &text, &end, &whole(at.0)]).await?,
+                    Expected::Any => self.query(|s| &s.put, &[&name, &text, &end]).await?,
+                    Expected::Absent => self.query(|s| &s.put_absent, &[&name, &text, &end, &now.0]).await?,
+                    Expected::At(at) => self.query(|s| &s.put_at, &[&name, &now.0, &text, &end, &whole(at.0)]).await?,
                 }
             }
-            Change::Remove { at: None } => self.one(|s| &s.remove, &[&name, &now.0]).await?,
-            Change::Remove { at: Some(at) } => self.one(|s| &s.remove_at, &[&name, &now.0, &whole(at.0)]).await?,
-            Change::Renew { ttl } => self.one(|s| &s.renew, &[&name, &now.0, &now.after(*ttl).0]).await?,
+            Change::Remove { at: None } => self.query(|s| &s.remove, &[&name, &now.0]).await?,
+            Change::Remove { at: Some(at) } => self.query(|s| &s.remove_at, &[&name, &now.0, &whole(at.0)]).await?,
+            Change::Renew { ttl } => self.query(|s| &s.renew, &[&name, &now.0, &now.after(*ttl).0]).await?,
         };
-        if let Some(row) = done {
-            return Ok(Outcome::Done(row));
+        if let Some(row) = rows.first() {
+            return Ok(Outcome::Done(match change {
+                Change::Put { payload, .. } => marked(row, 0, *key, Some(payload.clone()))?,
+                Change::Remove { .. } => marked(row, 0, *key, None)?,
+                Change::Renew { .. } => read(row)?,
+            }));
         }
         let there = self.get(key).await?.and_then(|row| row.live(now)).map(|record| record.version);
         Ok(match change {

@@ -48,11 +48,20 @@ const PUT: &str = "INSERT INTO sekat_sessions AS s (key, payload, version, stamp
         changed = pg_current_xact_id()";
 const LIVE: &str = "s.key = $1 AND s.payload IS NOT NULL AND s.expires_at > $2";
 const BACK: &str = "RETURNING s.key, s.payload, s.version, s.stamp, s.expires_at";
+/// Of a row whose key and payload whoever changed it knows.
+const MARK: &str = "RETURNING s.version, s.stamp, s.expires_at";
 
 /// Prepares a statement, with the parts above in the places of their names.
 async fn prepare(client: &Client, text: &str) -> std::result::Result<Statement, Error> {
-    let parts =
-        [("PUT", PUT), ("TOUCH", TOUCH), ("CLOCK", CLOCK), ("COLUMNS", COLUMNS), ("LIVE", LIVE), ("BACK", BACK)];
+    let parts = [
+        ("PUT", PUT),
+        ("TOUCH", TOUCH),
+        ("CLOCK", CLOCK),
+        ("COLUMNS", COLUMNS),
+        ("LIVE", LIVE),
+        ("BACK", BACK),
+        ("MARK", MARK),
+    ];
     let text = parts.iter().fold(text.to_owned(), |text, (name, part)| text.replace(name, part));
     client.prepare(&text).await
 }
@@ -62,12 +71,12 @@ impl Statements {
     pub async fn prepare(client: &Client) -> std::result::Result<Self, Error> {
         let (get, put, put_absent, put_at, remove, remove_at, renew, take, list, changed, count, cleanup, purge, oldest) = tokio::try_join!(
             prepare(client, "SELECT COLUMNS FROM sekat_sessions WHERE key = $1"),
-            prepare(client, "PUT BACK"),
-            prepare(client, "PUT WHERE s.payload IS NULL OR s.expires_at <= $4 BACK"),
+            prepare(client, "PUT MARK"),
+            prepare(client, "PUT WHERE s.payload IS NULL OR s.expires_at <= $4 MARK"),
             prepare(client, "UPDATE sekat_sessions AS s SET payload = $3, expires_at = $4,
-                version = greatest(s.stamp + 1, now.clock), TOUCH WHERE LIVE AND s.version = $5 BACK"),
-            prepare(client, "UPDATE sekat_sessions AS s SET payload = NULL, TOUCH WHERE LIVE BACK"),
-            prepare(client, "UPDATE sekat_sessions AS s SET payload = NULL, TOUCH WHERE LIVE AND s.version = $3 BACK"),
+                version = greatest(s.stamp + 1, now.clock), TOUCH WHERE LIVE AND s.version = $5 MARK"),
+            prepare(client, "UPDATE sekat_sessions AS s SET payload = NULL, TOUCH WHERE LIVE MARK"),
+            prepare(client, "UPDATE sekat_sessions AS s SET payload = NULL, TOUCH WHERE LIVE AND s.version = $3 MARK"),
             prepare(client, "UPDATE sekat_sessions AS s SET expires_at = $3, TOUCH WHERE LIVE BACK"),
             // What this process has promised while PostgreSQL was away: nobody else has written meanwhile, so it is newer
             // whatever the clocks say. Taken twice, it is the same.
@@ -84,8 +93,9 @@ impl Statements {
                 count(*) FILTER (WHERE expires_at <= $1) FROM sekat_sessions WHERE payload IS NOT NULL GROUP BY 1"),
             prepare(client, "UPDATE sekat_sessions AS s SET payload = NULL, TOUCH
                 WHERE s.payload IS NOT NULL AND s.expires_at <= $1"),
-            // Removed for longer than anything else remembers what was there before.
-            prepare(client, "DELETE FROM sekat_sessions WHERE payload IS NULL AND stamp < CLOCK - 172800000000"),
+            // Removed for longer than anything else remembers what was there before, be it a Redis that was not reached since.
+            prepare(client, "DELETE FROM sekat_sessions WHERE payload IS NULL AND stamp < CLOCK - 172800000000
+                AND expires_at < CLOCK / 1000 - 172800000"),
             // Whatever is not yet visible, or comes later, has this number or a larger one.
             prepare(client, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text"),
         )?;
@@ -108,8 +118,16 @@ pub(super) fn read(row: &SqlRow) -> Result<Row> {
     if let Some(payload) = &payload {
         payload.still_fits(&key)?;
     }
+    marked(row, 2, key, payload)
+}
+
+/// A row of which the marks came, in the columns from this one on.
+///
+/// # Errors
+/// [`SessionError::Shape`]: it was not written by us.
+pub(super) fn marked(row: &SqlRow, from: usize, key: SessionKey, payload: Option<Payload>) -> Result<Row> {
     let number =
         |at: usize| row.try_get::<_, i64>(at).ok().and_then(|n| u64::try_from(n).ok()).ok_or(SessionError::Shape);
-    let expires_at = Timestamp(row.try_get(4).map_err(shape)?);
-    Ok(Row { key, payload, version: Version(number(2)?), stamp: number(3)?, expires_at })
+    let expires_at = Timestamp(row.try_get(from + 2).map_err(|_| SessionError::Shape)?);
+    Ok(Row { key, payload, version: Version(number(from)?), stamp: number(from + 1)?, expires_at })
 }

@@ -4,6 +4,7 @@
 //! last seconds. What a Redis that lost its data has lost is lost; the hybrid engine is for those who want more. Holds sealed kinds
 //! only.
 
+pub(super) mod epoch;
 mod link;
 mod scripts;
 pub(super) mod space;
@@ -93,7 +94,7 @@ impl RedisStore {
         let link = Link::open(config).await?;
         let counting = async {
             let space = if is_copy {
-                let Some(epoch) = space::epoch(&link).await? else { return Ok(Stats::default()) };
+                let Some(epoch) = epoch::current(&link).await? else { return Ok(Stats::default()) };
                 Space::new(epoch.split_once(':').map_or(&*epoch, |(token, _)| token))
             } else {
                 Space::new(SPACE)

@@ -46,21 +46,25 @@ return {'done', value}
     )
 });
 
-/// Takes a row over from PostgreSQL, if it is newer than what is there. KEYS: value, index, epoch. ARGV: the key's text, the value,
-/// its stamp, life in ms, the epoch that must be there (empty: any). Gives -1 when another one is.
-pub(super) static TAKE: LazyLock<Script> = LazyLock::new(|| Script::new(TAKE_CODE));
-
-/// The text of it, for many at once.
-pub(super) const TAKE_CODE: &str = r"
-local name, value, stamp, life, epoch = unpack(ARGV)
-if epoch ~= '' and redis.call('GET', KEYS[3]) ~= epoch then return -1 end
-local old = redis.call('GET', KEYS[1])
-if old and tonumber(string.match(old, '^%d+')) >= tonumber(stamp) then return 0 end
-redis.call('SET', KEYS[1], value, 'PX', life)
-if string.sub(value, -1) == ':' then redis.call('ZREM', KEYS[2], name) else redis.call('ZADD', KEYS[2], 0, name) end
-redis.call('PEXPIRE', KEYS[2], 172800000)
+/// Takes rows over from PostgreSQL, where they are newer than what is there. KEYS: index, epoch, then values. ARGV: the epoch that must
+/// be there (empty: any), then of each row the key's text, the value, its stamp, life in ms. Gives -1 when another epoch is there.
+pub(super) static TAKE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if ARGV[1] ~= '' and redis.call('GET', KEYS[2]) ~= ARGV[1] then return -1 end
+for n = 3, #KEYS do
+  local name, value, stamp, life = unpack(ARGV, 4 * n - 10, 4 * n - 7)
+  local old = string.match(redis.call('GETRANGE', KEYS[n], 0, 20), '^%d+')
+  if not old or tonumber(old) < tonumber(stamp) then
+    redis.call('SET', KEYS[n], value, 'PX', life)
+    if string.sub(value, -1) == ':' then redis.call('ZREM', KEYS[1], name) else redis.call('ZADD', KEYS[1], 0, name) end
+  end
+end
+redis.call('PEXPIRE', KEYS[1], 172800000)
 return 1
-";
+",
+    )
+});
 
 /// Begins an epoch, unless somebody else has begun one meanwhile. KEYS: epoch. ARGV: what was there (may be empty), what is to be.
 pub(super) static BEGIN: LazyLock<Script> = LazyLock::new(|| {

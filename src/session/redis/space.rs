@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::epoch::EPOCH;
 use super::link::{CommandError, Link};
 use super::scripts;
 use super::value;
@@ -19,8 +20,6 @@ const MARGIN: Duration = Duration::from_secs(60);
 const REMOVED: Duration = Duration::from_secs(3_600);
 /// How many keys are looked at with one command.
 const BATCH: usize = 500;
-/// The name of the epoch.
-const EPOCH: &str = "sekat:epoch";
 
 /// What Redis answered.
 pub(in crate::session) type Asked<T> = std::result::Result<T, CommandError>;
@@ -36,7 +35,8 @@ impl Space {
         Space { prefix: format!("sekat:{name}:") }
     }
 
-    fn value(&self, key: &SessionKey) -> String {
+    /// Under which name the value of a key lies.
+    pub fn value(&self, key: &SessionKey) -> String {
         format!("{}{key}", self.prefix)
     }
 
@@ -48,14 +48,6 @@ impl Space {
     pub async fn get(&self, link: &Link, key: &SessionKey) -> Asked<Option<Result<Row>>> {
         let found: Option<String> = link.ask(redis::Cmd::get(self.value(key))).await?;
         Ok(found.map(|text| value::decode(key, &text)))
-    }
-
-    /// The row under a key, if the epoch is still this one. The outer `None`: it is not.
-    pub async fn get_in(&self, link: &Link, epoch: &str, key: &SessionKey) -> Asked<Option<Option<Result<Row>>>> {
-        let mut ask = redis::cmd("MGET");
-        ask.arg(EPOCH).arg(self.value(key));
-        let (now, found): (Option<String>, Option<String>) = link.ask(ask).await?;
-        Ok((now.as_deref() == Some(epoch)).then(|| found.map(|text| value::decode(key, &text))))
     }
 
     /// Changes a session, on what is there.
@@ -88,29 +80,16 @@ impl Space {
         })
     }
 
-    /// Takes over a row that PostgreSQL has, unless a newer one is there. `false`: the epoch is another one.
-    pub async fn take(&self, link: &Link, epoch: &str, row: &Row, now: Timestamp) -> Asked<bool> {
+    /// Takes over rows that PostgreSQL has, but for those of which newer ones are there. `false`: Redis is not in this `epoch`.
+    pub async fn take(&self, link: &Link, epoch: Option<&str>, rows: &[Row], now: Timestamp) -> Asked<bool> {
         let mut script = scripts::TAKE.prepare_invoke();
-        script.key(self.value(&row.key)).key(self.index()).key(EPOCH);
-        script.arg(row.key.to_string()).arg(value::encode(row)).arg(row.stamp).arg(life(row, now)).arg(epoch);
+        script.key(self.index()).key(EPOCH).arg(epoch.unwrap_or_default());
+        for row in rows {
+            script.key(self.value(&row.key)).arg(row.key.to_string());
+            script.arg(value::encode(row)).arg(row.stamp).arg(life(row, now));
+        }
         let taken: i64 = script.invoke_async(&mut link.handle()).await?;
         Ok(taken >= 0)
-    }
-
-    /// Takes over many rows, whatever the epoch.
-    pub async fn take_all(&self, link: &Link, rows: &[Row], now: Timestamp) -> Asked<()> {
-        let mut handle = link.handle();
-        for rows in rows.chunks(BATCH) {
-            let mut pipe = redis::pipe();
-            pipe.cmd("SCRIPT").arg("LOAD").arg(scripts::TAKE_CODE).ignore();
-            for row in rows {
-                pipe.cmd("EVALSHA").arg(scripts::TAKE.get_hash()).arg(3);
-                pipe.arg(self.value(&row.key)).arg(self.index()).arg(EPOCH).arg(row.key.to_string());
-                pipe.arg(value::encode(row)).arg(row.stamp).arg(life(row, now)).arg("").ignore();
-            }
-            pipe.exec_async(&mut handle).await?;
-        }
-        Ok(())
     }
 
     /// Some keys in the order of their text, after this one.
@@ -168,19 +147,6 @@ impl Space {
             after = Some(last);
         }
     }
-}
-
-/// The epoch that Redis says it is in.
-pub(in crate::session) async fn epoch(link: &Link) -> Asked<Option<String>> {
-    link.ask(redis::Cmd::get(EPOCH)).await
-}
-
-/// Begins an epoch, if what is there is still what was seen. `false`: somebody else was faster.
-pub(in crate::session) async fn begin_epoch(link: &Link, seen: Option<&str>, new: &str) -> Asked<bool> {
-    let mut script = scripts::BEGIN.key(EPOCH);
-    script.arg(seen.unwrap_or_default()).arg(new);
-    let begun: i64 = script.invoke_async(&mut link.handle()).await?;
-    Ok(begun == 1)
 }
 
 fn life(row: &Row, now: Timestamp) -> i64 {

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub use self::postgres::{PostgresOptions, PostgresServer};
+pub use self::process::Running;
 pub use self::proxy::{Path, Proxy};
 pub use self::redis::{RedisOptions, RedisServer};
 

@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, TcpStream};
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::process::Process;
+use super::process::{Process, Running};
 use super::{Certificate, free_port, wait_until};
 
 /// The one that PostgreSQL runs as where we are root, which it refuses to be. Its package makes it.
@@ -28,10 +29,11 @@ pub struct PostgresOptions {
 /// A private PostgreSQL, with the user and the database `sekat`.
 #[derive(Debug)]
 pub struct PostgresServer {
+    /// Before the folder: ended first.
+    running: Running,
     dir: TempDir,
     port: u16,
     options: PostgresOptions,
-    process: Option<Process>,
 }
 
 impl PostgresServer {
@@ -41,7 +43,7 @@ impl PostgresServer {
     /// When it does not come up; `apt-get install postgresql` brings it.
     pub fn start(options: PostgresOptions) -> io::Result<Self> {
         let dir = tempfile::Builder::new().prefix("sekat-postgres-").tempdir()?;
-        let mut server = PostgresServer { dir, port: free_port()?, options, process: None };
+        let mut server = PostgresServer { dir, port: free_port()?, options, running: Running::ended_by("INT") };
         server.make()?;
         server.up()?;
         server.sql("CREATE DATABASE sekat")?;
@@ -125,7 +127,7 @@ impl PostgresServer {
             }
             Ok(self.sql("SELECT 1").is_ok())
         })?;
-        self.process = Some(process);
+        self.running.begin(process);
         Ok(())
     }
 
@@ -151,46 +153,20 @@ impl PostgresServer {
             Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()))
         }
     }
+}
 
-    /// Ends it at once, as an operator would; commits are kept.
-    ///
-    /// # Errors
-    /// When it cannot be signalled.
-    pub fn stop(&mut self) -> io::Result<()> {
-        self.process.take().map_or(Ok(()), |process| process.stop("INT"))
-    }
+/// It can be stopped, killed, frozen and thawed.
+impl Deref for PostgresServer {
+    type Target = Running;
 
-    /// Kills it and everything it has started.
-    ///
-    /// # Errors
-    /// When it cannot be signalled.
-    pub fn kill(&mut self) -> io::Result<()> {
-        self.process.take().map_or(Ok(()), Process::kill)
-    }
-
-    /// Stops it in its tracks, connections and all.
-    ///
-    /// # Errors
-    /// When it cannot be signalled.
-    pub fn freeze(&self) -> io::Result<()> {
-        self.process.as_ref().map_or(Ok(()), |process| process.signal("STOP"))
-    }
-
-    /// Lets it go on.
-    ///
-    /// # Errors
-    /// When it cannot be signalled.
-    pub fn thaw(&self) -> io::Result<()> {
-        self.process.as_ref().map_or(Ok(()), |process| process.signal("CONT"))
+    fn deref(&self) -> &Running {
+        &self.running
     }
 }
 
-impl Drop for PostgresServer {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            // It is going anyway.
-            drop(process.kill());
-        }
+impl DerefMut for PostgresServer {
+    fn deref_mut(&mut self) -> &mut Running {
+        &mut self.running
     }
 }
 

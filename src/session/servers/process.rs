@@ -1,4 +1,4 @@
-//! A server's processes: started so that they do not outlive this one, and signalled all together.
+//! A server's processes: started so that they do not outlive this one, signalled all together, and ended in every way.
 
 use std::fs;
 use std::io;
@@ -38,7 +38,7 @@ impl Process {
     }
 
     /// Sends a signal to all of them.
-    pub fn signal(&self, name: &str) -> io::Result<()> {
+    fn signal(&self, name: &str) -> io::Result<()> {
         let ids = self.all();
         let mut command = Command::new("kill");
         command.arg(format!("-{name}")).args(ids.iter().map(ToString::to_string));
@@ -47,18 +47,75 @@ impl Process {
     }
 
     /// Sends a signal to the first only, and waits until it has ended.
-    pub fn stop(mut self, name: &str) -> io::Result<()> {
+    fn stop(mut self, name: &str) -> io::Result<()> {
         Command::new("kill").arg(format!("-{name}")).arg(self.0.id().to_string()).stderr(Stdio::null()).status()?;
         self.0.wait().map(drop)
     }
 
     /// Kills all of them.
-    pub fn kill(mut self) -> io::Result<()> {
+    fn kill(mut self) -> io::Result<()> {
         self.signal("KILL")?;
         self.0.wait().map(drop)
     }
 
     pub fn has_ended(&mut self) -> io::Result<bool> {
         Ok(self.0.try_wait()?.is_some())
+    }
+}
+
+/// The processes of a server, while it runs. They end with the value.
+#[derive(Debug)]
+pub struct Running {
+    process: Option<Process>,
+    /// The signal by which an operator would end it.
+    end: &'static str,
+}
+
+impl Running {
+    pub(super) fn ended_by(end: &'static str) -> Self {
+        Running { process: None, end }
+    }
+
+    pub(super) fn begin(&mut self, process: Process) {
+        self.process = Some(process);
+    }
+
+    /// Ends it as an operator would, at once: PostgreSQL keeps its commits, Redis saves nothing.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn stop(&mut self) -> io::Result<()> {
+        self.process.take().map_or(Ok(()), |process| process.stop(self.end))
+    }
+
+    /// Kills it and everything it has started.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.process.take().map_or(Ok(()), Process::kill)
+    }
+
+    /// Stops it in its tracks, connections and all.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn freeze(&self) -> io::Result<()> {
+        self.process.as_ref().map_or(Ok(()), |process| process.signal("STOP"))
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn thaw(&self) -> io::Result<()> {
+        self.process.as_ref().map_or(Ok(()), |process| process.signal("CONT"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It is going anyway.
+        drop(self.kill());
     }
 }

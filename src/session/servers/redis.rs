@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::process::Process;
+use super::process::{Process, Running};
 use super::{Certificate, free_port, wait_until};
 
 /// How it is set up.
@@ -25,11 +26,12 @@ pub struct RedisOptions {
 /// A private Redis.
 #[derive(Debug)]
 pub struct RedisServer {
+    /// Before the folder: ended first.
+    running: Running,
     dir: TempDir,
     port: u16,
     tls_port: u16,
     options: RedisOptions,
-    process: Option<Process>,
 }
 
 impl RedisServer {
@@ -39,7 +41,13 @@ impl RedisServer {
     /// When it does not come up; `apt-get install redis-server` brings it.
     pub fn start(options: RedisOptions) -> io::Result<Self> {
         let dir = tempfile::Builder::new().prefix("sekat-redis-").tempdir()?;
-        let mut server = RedisServer { dir, port: free_port()?, tls_port: free_port()?, options, process: None };
+        let mut server = RedisServer {
+            dir,
+            port: free_port()?,
+            tls_port: free_port()?,
+            options,
+            running: Running::ended_by("TERM"),
+        };
         server.up()?;
         Ok(server)
     }
@@ -91,7 +99,7 @@ impl RedisServer {
             }
             Ok(self.command(&["PING"]).is_ok_and(|answer| answer == "+PONG"))
         })?;
-        self.process = Some(process);
+        self.running.begin(process);
         Ok(())
     }
 
@@ -109,38 +117,6 @@ impl RedisServer {
         }
         send(&mut stream, words)?;
         answer(&mut reader)
-    }
-
-    /// Ends it as an operator would; nothing is saved.
-    ///
-    /// # Errors
-    /// When it cannot be signalled.
-    pub fn stop(&mut self) -> io::Result<()> {
-        self.process.take().map_or(Ok(()), |process| process.stop("TERM"))
-    }
-
-    /// Kills it.
-    ///
-    /// # Errors
-    /// When it cannot be signalled.
-    pub fn kill(&mut self) -> io::Result<()> {
-        self.process.take().map_or(Ok(()), Process::kill)
-    }
-
-    /// Stops it in its tracks, connections and all.
-    ///
-    /// # Errors
-    /// When it cannot be signalled.
-    pub fn freeze(&self) -> io::Result<()> {
-        self.process.as_ref().map_or(Ok(()), |process| process.signal("STOP"))
-    }
-
-    /// Lets it go on.
-    ///
-    /// # Errors
-    /// When it cannot be signalled.
-    pub fn thaw(&self) -> io::Result<()> {
-        self.process.as_ref().map_or(Ok(()), |process| process.signal("CONT"))
     }
 
     /// Takes a snapshot of what it holds now; a later start reads it.
@@ -164,12 +140,18 @@ impl RedisServer {
     }
 }
 
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            // It is going anyway.
-            drop(process.kill());
-        }
+/// It can be stopped, killed, frozen and thawed.
+impl Deref for RedisServer {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
+    }
+}
+
+impl DerefMut for RedisServer {
+    fn deref_mut(&mut self) -> &mut Running {
+        &mut self.running
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::domain::Clock;
+use crate::domain::{Clock, Timestamp};
 use crate::session::contract::{TTL, registration, registration_key, registration_mark};
 use crate::session::servers::{Path, Proxy};
 use crate::session::wire::Place;
@@ -24,7 +24,7 @@ impl House {
         House { servers, redis_wire, postgres_wire, dir: tempfile::tempdir().unwrap() }
     }
 
-    fn config(&self) -> HybridConfig {
+    pub fn config(&self) -> HybridConfig {
         let mut config = self.servers.config(&self.dir);
         config.redis.place = Place::Tcp("127.0.0.1".to_owned(), self.redis_wire.port());
         config.redis.connect_timeout = Duration::from_millis(500);
@@ -33,28 +33,33 @@ impl House {
     }
 
     pub async fn store(&self) -> HybridStore {
-        let store = HybridStore::open(self.config(), Clock::system()).await.unwrap();
+        self.store_of(1).await
+    }
+
+    /// One of so many nodes; there are no others.
+    pub async fn store_of(&self, nodes: u32) -> HybridStore {
+        let store = HybridStore::open(HybridConfig { nodes, ..self.config() }, Clock::system()).await.unwrap();
         until(|| store.reads_redis()).await;
         store
     }
 }
 
-async fn put(store: &HybridStore, n: u64, mark: i64) -> Result<Version> {
+pub(super) async fn put(store: &HybridStore, n: u64, mark: i64) -> Result<Version> {
     store.put(&registration_key(n), registration(n, mark), 10 * TTL, Expected::Any).await
 }
 
-async fn get(store: &HybridStore, n: u64) -> Result<Option<i64>> {
+pub(super) async fn get(store: &HybridStore, n: u64) -> Result<Option<i64>> {
     Ok(store.get(&registration_key(n)).await?.as_ref().map(registration_mark))
 }
 
 /// A read, and how long it took.
-async fn timed(store: &HybridStore, n: u64) -> (Option<i64>, Duration) {
+pub(super) async fn timed(store: &HybridStore, n: u64) -> (Option<i64>, Duration) {
     let begun = Instant::now();
     (get(store, n).await.unwrap(), begun.elapsed())
 }
 
 /// More than the promise, because tests share their processors; a call that waited for Redis would take far longer.
-const SOON: Duration = Duration::from_secs(2);
+pub(super) const SOON: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_happens_to_redis_the_same_call_is_served_by_postgres() {
@@ -73,6 +78,7 @@ async fn whatever_happens_to_redis_the_same_call_is_served_by_postgres() {
     for (n, (way, apart, together)) in ways.into_iter().enumerate() {
         let mark = i64::try_from(n).unwrap() * 10;
         put(&store, 1, mark).await.unwrap();
+        store.0.underway.empty().await;
         apart(&mut house);
         let (found, took) = timed(&store, 1).await;
         assert_eq!(found, Some(mark), "{way}");
@@ -104,6 +110,7 @@ async fn a_redis_that_takes_no_writes_is_not_read() {
         let words = |words: [&'static str; 4]| words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>();
         assert_eq!(redis.command(&words(apart)).unwrap(), "+OK");
         put(&store, 1, 2).await.unwrap();
+        until(|| store.trouble() == Some("session-server-read-only")).await;
         assert!(!store.reads_redis(), "{way}");
         assert_eq!(get(&store, 1).await.unwrap(), Some(2), "{way}");
         assert_eq!(store.stats().await.unwrap().trouble, Some("session-server-read-only"), "{way}");
@@ -200,8 +207,7 @@ async fn a_frozen_postgres_cannot_undo_what_was_promised() {
 #[tokio::test(flavor = "multi_thread")]
 async fn several_nodes_promise_nothing() {
     let mut house = House::new().await;
-    let store = HybridStore::open(HybridConfig { nodes: 2, ..house.config() }, Clock::system()).await.unwrap();
-    until(|| store.reads_redis()).await;
+    let store = house.store_of(2).await;
     put(&store, 1, 1).await.unwrap();
     house.servers.postgres.kill().unwrap();
     assert_eq!(put(&store, 1, 2).await.unwrap_err().code(), "session-away-of-many");
@@ -217,6 +223,7 @@ async fn with_both_away_every_call_says_so_and_soon() {
     let mut house = House::new().await;
     let store = house.store().await;
     put(&store, 1, 1).await.unwrap();
+    store.0.underway.empty().await;
     house.redis_wire.set(Path::Silent);
     house.postgres_wire.set(Path::Silent);
     for _ in 0..3 {
@@ -238,8 +245,7 @@ async fn with_both_away_every_call_says_so_and_soon() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_postgres_that_was_started_anew_while_nobody_asked_is_not_noticed() {
     let mut house = House::new().await;
-    let store = HybridStore::open(HybridConfig { nodes: 2, ..house.config() }, Clock::system()).await.unwrap();
-    until(|| store.reads_redis()).await;
+    let store = house.store_of(2).await;
     put(&store, 1, 1).await.unwrap();
     house.servers.postgres.stop().unwrap();
     house.servers.postgres.up().unwrap();
@@ -258,8 +264,7 @@ async fn a_postgres_that_was_started_anew_while_nobody_asked_is_not_noticed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_nobody_was_told_of_is_on_both_servers_or_on_neither() {
     let house = House::new().await;
-    let store = HybridStore::open(HybridConfig { nodes: 2, ..house.config() }, Clock::system()).await.unwrap();
-    until(|| store.reads_redis()).await;
+    let store = house.store_of(2).await;
     for round in 0..3 {
         put(&store, 1, 10 * round).await.unwrap();
         house.servers.postgres.freeze().unwrap();
@@ -272,4 +277,37 @@ async fn a_write_that_nobody_was_told_of_is_on_both_servers_or_on_neither() {
         assert_eq!(store.get(&key).await.unwrap(), there);
         assert!(store.reads_redis());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_to_postgres_that_breaks_fails_no_read() {
+    let house = House::new().await;
+    // Time enough to connect anew on a busy machine.
+    let config = HybridConfig { fallback_deadline: 100 * SOON, ..house.config() };
+    let store = Arc::new(HybridStore::open(config, Clock::system()).await.unwrap());
+    put(&store, 1, 1).await.unwrap();
+    house.redis_wire.set(Path::Cut);
+    assert_eq!(get(&store, 1).await.unwrap(), Some(1));
+    let stop = CancellationToken::new();
+    let readers: Vec<_> = (0..4)
+        .map(|_| {
+            let (store, stop) = (Arc::clone(&store), stop.clone());
+            tokio::spawn(async move {
+                while !stop.is_cancelled() {
+                    assert_eq!(get(&store, 1).await.unwrap(), Some(1));
+                }
+            })
+        })
+        .collect();
+    for _ in 0..5 {
+        until(|| store.0.pool.is_connected()).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'sekat-%'";
+        house.servers.postgres.sql(end).unwrap();
+    }
+    stop.cancel();
+    for reader in readers {
+        reader.await.unwrap();
+    }
+    assert!(!store.reads_redis());
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::faults::House;
 use super::history::{Call, Told, check};
 use super::*;
+use crate::domain::Timestamp;
 use crate::session::contract::{TTL, registration, registration_key, registration_mark};
 use crate::session::servers::Path;
 
@@ -45,6 +46,11 @@ impl Load {
                 2 => {
                     let seen = self.read(key).await;
                     self.write(key, seen.map_or(Expected::Absent, |version| Expected::At(Version(version)))).await;
+                }
+                3 => {
+                    if let Some(version) = self.read(key).await {
+                        self.remove(key, version).await;
+                    }
                 }
                 _ => drop(self.read(key).await),
             }
@@ -90,6 +96,19 @@ impl Load {
         self.note(key, begun, told);
     }
 
+    async fn remove(&self, key: u64, version: u64) {
+        let begun = Instant::now();
+        let told = match self.store.remove(&registration_key(key), Some(Version(version))).await {
+            Ok(true) => Told::Removed { version },
+            Ok(false) | Err(SessionError::Conflict { .. }) => return,
+            Err(e) => {
+                *self.failed.lock().unwrap().entry(e.code()).or_default() += 1;
+                Told::MayHaveRemoved { version }
+            }
+        };
+        self.note(key, begun, told);
+    }
+
     /// Ends the load, reads everything once more, and judges.
     async fn judge(
         self: Arc<Self>,
@@ -106,8 +125,8 @@ impl Load {
             self.read(key).await;
             // PostgreSQL says the same.
             let (row, found) = (store.0.pool.get(&registration_key(key)).await.unwrap(), Instant::now());
-            let row =
-                row.map(|row| (registration_mark(&row.live(Timestamp::now()).unwrap()).unsigned_abs(), row.version.0));
+            let live = row.and_then(|row| row.live(Timestamp::now()));
+            let row = live.map(|record| (registration_mark(&record).unsigned_abs(), record.version.0));
             self.calls.lock().unwrap().push(Call { key, begun: found, ended: found, told: Told::Read(row) });
         }
         let calls = self.calls.lock().unwrap();
@@ -154,8 +173,17 @@ const POSTGRES: [(Break, Break); 4] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_call_fails_and_nothing_is_lost_while_redis_breaks_in_every_way() {
+    redis_breaks(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_fails_and_nothing_is_lost_while_redis_breaks_in_every_way_with_several_nodes() {
+    redis_breaks(2).await;
+}
+
+async fn redis_breaks(nodes: u32) {
     let mut house = House::new().await;
-    let (load, callers) = Load::begin(house.store().await);
+    let (load, callers) = Load::begin(house.store_of(nodes).await);
     for _ in 0..2 {
         for (apart, together) in REDIS {
             a_while().await;
@@ -173,8 +201,17 @@ async fn no_call_fails_and_nothing_is_lost_while_redis_breaks_in_every_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_acknowledged_write_is_lost_while_postgres_breaks_in_every_way() {
+    postgres_breaks(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_acknowledged_write_is_lost_while_postgres_breaks_in_every_way_with_several_nodes() {
+    postgres_breaks(2).await;
+}
+
+async fn postgres_breaks(nodes: u32) {
     let mut house = House::new().await;
-    let (load, callers) = Load::begin(house.store().await);
+    let (load, callers) = Load::begin(house.store_of(nodes).await);
     for (apart, together) in POSTGRES.into_iter().cycle().take(6) {
         a_while().await;
         apart(&mut house);
@@ -189,8 +226,17 @@ async fn no_acknowledged_write_is_lost_while_postgres_breaks_in_every_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_acknowledged_write_is_lost_while_both_break_at_random() {
+    both_break(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_acknowledged_write_is_lost_while_both_break_at_random_with_several_nodes() {
+    both_break(2).await;
+}
+
+async fn both_break(nodes: u32) {
     let mut house = House::new().await;
-    let (load, callers) = Load::begin(house.store().await);
+    let (load, callers) = Load::begin(house.store_of(nodes).await);
     for _ in 0..6 {
         let one = REDIS[usize::from(rand::random::<u8>()) % REDIS.len()];
         let other = POSTGRES[usize::from(rand::random::<u8>()) % POSTGRES.len()];
