@@ -2,17 +2,21 @@
 //!
 //! The only place that names them all. It holds no logic but the order of coming up and going down.
 
+mod site;
+
 use crate::config::{Config, Engine};
 use crate::domain::{Clock, Language};
 use crate::flows::rates::Rates;
 use crate::flows::{Rules, commands};
+use crate::http::{self, Up};
 use crate::lifecycle::Lifecycle;
 use crate::limits::{Backoff, Budget, BudgetConfig, Rate};
+use crate::metrics;
 use crate::session::{Clients, FileStore, HybridConfig, HybridStore, MemoryStore, PostgresStore, RedisStore};
 use crate::session::{Server, SessionStore, SplitStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
 use crate::store::{Claims, DbThreads, Directory, Members, Profiles, RawKey, Spool, Vaults};
-use crate::telegram::{Api, ApiConfig, ApiError, PollConfig, Poller, Reader, Sender, dispatcher, listener};
+use crate::telegram::{Api, ApiConfig, ApiError, Intake, Reader, Sender, dispatcher, listener};
 use crate::users::{Settings, Shared, UserDataStore};
 use crate::whatsapp::web::{WebConfig, WebProvider};
 use crate::words;
@@ -37,6 +41,7 @@ const TELEGRAM_DEADLINE: Duration = Duration::from_secs(15);
 /// When it cannot start.
 pub async fn run(config: Config, mut lifecycle: Lifecycle) -> anyhow::Result<()> {
     let threads = DbThreads::start(usize::try_from(config.store.threads)?);
+    metrics::process::uptime_seconds();
     let result = up_and_down(&config, &mut lifecycle, &threads).await;
     // Joined before the process may exit: a database that is still being closed then would crash it.
     threads.stop();
@@ -46,11 +51,12 @@ pub async fn run(config: Config, mut lifecycle: Lifecycle) -> anyhow::Result<()>
 async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThreads) -> anyhow::Result<()> {
     let stop = lifecycle.shutdown.graceful.clone();
     let tasks = lifecycle.shutdown.tracker.clone();
+    let site = site::open(config, lifecycle).await?;
     let api = telegram(config)?;
     let reader = Reader::default();
     let sessions = sessions(config).await?;
     let shared = shared(config, lifecycle, threads, &api, &reader, &sessions)?;
-    let Sessions { all: sessions, trouble, .. } = sessions;
+    let Sessions { all: sessions, trouble, engine, .. } = sessions;
     let (spool, claims, directory) = (shared.spool.clone(), shared.claims.clone(), shared.directory.clone());
     let members = shared.members.clone();
     members.load().await.context("read who may use the bot")?;
@@ -61,24 +67,28 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
 
     let route: Arc<UserDataStore> = Arc::new(users.clone());
     let (feed, committed) = listener::feed(route.clone());
-    let poll = PollConfig { timeout: config.telegram.poll_timeout, ..PollConfig::default() };
-    let poller = Poller::new(api.clone(), spool.clone(), feed, poll);
+    let intake = Intake::new(spool.clone(), feed);
+    let stats = intake.stats();
     tasks.spawn(introduce(api.clone(), reader, members.clone(), stop.clone()));
-    tasks.spawn(dispatcher::run(api, committed, route, stop.clone()));
-    tasks.spawn(poller.run(stop.clone()));
+    tasks.spawn(dispatcher::run(api.clone(), committed, route, stop.clone()));
+    let (mode, hook) = site::updates(config, api, spool.clone(), intake, &lifecycle.shutdown)?;
+    let engine = http::Engine { name: engine, trouble: trouble.clone() };
+    if let Some(site) = &site {
+        site.is_up(Up { users: users.clone(), intake: stats, mode, sessions: engine, hook });
+    }
     tasks.spawn(users.clone().sweep());
     tasks.spawn(users.clone().close_databases());
     tasks.spawn(users.clone().write_sessions());
     lifecycle.ready();
     if let Some(trouble) = trouble {
-        lifecycle.tell_trouble(trouble);
+        lifecycle.tell_trouble(move || trouble());
     }
     info!(event = "ready", "ready");
 
     stop.cancelled().await;
     users.close().await;
     let ended = lifecycle.stop(config.whatsapp.shutdown_timeout).await;
-    drop(users);
+    drop((users, site));
     if let Err(e) = sessions.close().await {
         // They are projections: the next start makes them anew from the vaults.
         warn!(error.code = e.code(), "not every session could be written");
@@ -175,10 +185,12 @@ struct Sessions {
     clients: Option<Clients>,
     /// What keeps their servers from being used.
     trouble: Option<Trouble>,
+    /// What the engine is called.
+    engine: &'static str,
 }
 
 /// The stable code of what is the matter, while something is.
-type Trouble = Box<dyn Fn() -> Option<&'static str> + Send>;
+type Trouble = Arc<dyn Fn() -> Option<&'static str> + Send + Sync>;
 
 /// Opens what sessions are kept in. What a start finds in the files is put right before anybody asks for it.
 async fn sessions(config: &Config) -> anyhow::Result<Sessions> {
@@ -188,11 +200,12 @@ async fn sessions(config: &Config) -> anyhow::Result<Sessions> {
     } else {
         Arc::new(MemoryStore::new(Clock::system()))
     };
+    let engine = config.engine()?.as_str();
     let Some((shared, trouble)) = servers(config).await? else {
-        return Ok(Sessions { all: here, clients: None, trouble: None });
+        return Ok(Sessions { all: here, clients: None, trouble: None, engine });
     };
     let clients = Some(Clients::new(Arc::clone(&shared), &config.session.node));
-    Ok(Sessions { all: Arc::new(SplitStore::new(here, shared)), clients, trouble: Some(trouble) })
+    Ok(Sessions { all: Arc::new(SplitStore::new(here, shared)), clients, trouble: Some(trouble), engine })
 }
 
 /// The engine on servers, where one is set up. A server that is only away is used when it is back; what waiting does not mend
@@ -218,11 +231,11 @@ async fn servers(config: &Config) -> anyhow::Result<Option<(Arc<dyn SessionStore
         Engine::Memory | Engine::File => None,
         Engine::Redis(redis) => {
             let store = Arc::new(RedisStore::new(redis, Clock::system()));
-            Some((store.clone(), Box::new(move || store.trouble())))
+            Some((store.clone(), Arc::new(move || store.trouble())))
         }
         Engine::Postgres(postgres) => {
             let store = Arc::new(PostgresStore::new(postgres, Clock::system()));
-            Some((store.clone(), Box::new(move || store.trouble())))
+            Some((store.clone(), Arc::new(move || store.trouble())))
         }
         Engine::Hybrid(redis, postgres) => {
             let (journal, nodes) = (config.data.dir.join("sessions.journal"), config.session.nodes);
@@ -231,7 +244,7 @@ async fn servers(config: &Config) -> anyhow::Result<Option<(Arc<dyn SessionStore
             let hybrid = HybridConfig { redis, postgres, journal, fallback_deadline, nodes, node };
             let opened = HybridStore::open(hybrid, Clock::system()).await;
             let store = Arc::new(opened.context("open the sessions' journal")?);
-            Some((store.clone(), Box::new(move || store.trouble())))
+            Some((store.clone(), Arc::new(move || store.trouble())))
         }
     })
 }

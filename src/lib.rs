@@ -1,8 +1,8 @@
 //! Sekat: one Telegram bot, many people, each with their own WhatsApp numbers and their own encrypted world.
 //!
-//! Modules, lowest first; each imports only those before it, and `tests/arrows.rs` holds that: [`domain`], [`words`], [`limits`],
-//! [`store`], [`session`], [`whatsapp`], [`flows`], [`users`], [`telegram`], then the edge: [`config`], [`cli`], [`logging`],
-//! [`lifecycle`], [`app`]. The simulators (`sim`, feature `demo`) stand outside and are named by nothing else.
+//! Modules, lowest first; each imports only those before it, and `tests/arrows.rs` holds that: [`domain`], [`metrics`], [`words`],
+//! [`limits`], [`store`], [`session`], [`whatsapp`], [`flows`], [`users`], [`telegram`], [`http`], then the edge: [`config`],
+//! [`cli`], [`logging`], [`lifecycle`], [`app`]. The simulators (`sim`, feature `demo`) stand outside and are named by nothing else.
 #![recursion_limit = "512"]
 
 pub mod app;
@@ -10,9 +10,11 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod flows;
+pub mod http;
 pub mod lifecycle;
 pub mod limits;
 pub mod logging;
+pub mod metrics;
 pub mod session;
 #[cfg(feature = "demo")]
 pub mod sim;

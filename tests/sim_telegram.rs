@@ -310,6 +310,16 @@ async fn offsets_confirm_and_polls_wait_and_a_second_poll_ends_the_first() {
     let ((status, answer), _) = tokio::join!(first, second);
     assert_eq!(status, 409);
     assert!(answer["description"].as_str().unwrap().starts_with("Conflict: terminated by other getUpdates request"));
+    for (wrong, why) in [
+        (json!({"url": "http://example.org/hook"}), "An HTTPS URL must be provided"),
+        (json!({"url": "https://example.org:9000/hook"}), "only on ports 80, 88, 443 or 8443"),
+        (json!({"url": "https://example.org/hook", "secret_token": "a b"}), "unallowed characters"),
+        (json!({"url": "https://example.org/hook", "secret_token": "x".repeat(257)}), "too long"),
+        (json!({"url": "https://example.org/hook", "max_connections": 101}), "max_connections"),
+        (json!({"url": "https://example.org/hook", "allowed_updates": ["nothing"]}), "unknown kind"),
+    ] {
+        assert!(refused(&sim, "setWebhook", wrong).await.contains(why), "{why}");
+    }
     assert_eq!(raw(&sim, "setWebhook", &json!({"url": "https://example.org/hook"})).await.0, 200);
     assert!(refused(&sim, "getUpdates", json!({})).await.contains("webhook is active"));
     assert_eq!(raw(&sim, "deleteWebhook", &json!({})).await.0, 200);

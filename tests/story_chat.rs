@@ -1,14 +1,21 @@
 //! Two people link their own numbers and chat.
 #![cfg(feature = "demo")]
-use sekat::sim::stage::{PATIENCE, Stage, StageConfig};
+#[macro_use]
+mod modes;
+
+use sekat::sim::stage::{PATIENCE, Stage, StageConfig, Updates};
 
 const ANA: u64 = 1001;
 const BUDI: u64 = 1002;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_people_link_and_chat_and_nothing_crosses() -> anyhow::Result<()> {
+in_both_modes! {
+    two_people_link_and_chat_and_nothing_crosses,
+}
+
+async fn two_people_link_and_chat_and_nothing_crosses(updates: Updates) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let stage = Stage::open(StageConfig::new(env!("CARGO_BIN_EXE_sekat-demo"), folder.path(), &[ANA, BUDI])).await?;
+    let config = StageConfig::new(env!("CARGO_BIN_EXE_sekat-demo"), folder.path(), &[ANA, BUDI]);
+    let stage = Stage::open(StageConfig { updates, ..config }).await?;
     for (number, name) in
         [("628110000001", "Ana"), ("628110000002", "Budi"), ("628220000001", "Citra"), ("628220000002", "Dewi")]
     {

@@ -1,8 +1,11 @@
 //! The daemon dies, or is told to stop, and goes on where it was.
 #![cfg(feature = "demo")]
+#[macro_use]
+mod modes;
+
 use sekat::sim::english;
 use sekat::sim::scan::scan;
-use sekat::sim::stage::{PATIENCE, Stage, StageConfig, code_in};
+use sekat::sim::stage::{PATIENCE, Stage, StageConfig, Updates, code_in};
 use sekat::sim::telegram::client::SimUser;
 use sekat::sim::whatsapp::Fault;
 use std::path::Path;
@@ -16,8 +19,21 @@ const BUDIS: &str = "628110000002";
 const CITRA: &str = "628220000001";
 const BINARY: &str = env!("CARGO_BIN_EXE_sekat-demo");
 
-async fn open(folder: &Path, more: &str) -> anyhow::Result<Stage> {
-    let config = StageConfig { more: more.to_owned(), ..StageConfig::new(BINARY, folder, &[ANA, BUDI]) };
+in_both_modes! {
+    a_half_finished_conversation_goes_on,
+    buttons_of_old_messages_still_work,
+    linked_numbers_reconnect_and_receive_what_came_meanwhile,
+    an_interrupted_linking_is_told_and_can_be_tried_again,
+    a_linking_killed_right_after_the_phone_confirmed_is_completed,
+    the_quota_of_pictures_outlives_a_kill,
+    an_answer_in_flight_is_of_unknown_fate_and_sending_it_again_shows_it_once,
+    what_was_unknown_becomes_a_fact_when_the_contact_reads_it,
+    told_to_stop_it_stops_in_time_and_loses_and_repeats_nothing,
+    a_second_daemon_on_the_same_folder_is_refused,
+}
+
+async fn open(folder: &Path, updates: Updates, more: &str) -> anyhow::Result<Stage> {
+    let config = StageConfig { updates, more: more.to_owned(), ..StageConfig::new(BINARY, folder, &[ANA, BUDI]) };
     let stage = Stage::open(config).await?;
     for (number, name) in [(ANAS, "Ana"), (BUDIS, "Budi"), (CITRA, "Citra")] {
         stage.phone(number, name)?;
@@ -39,10 +55,9 @@ async fn ana_with_a_message(stage: &Stage) -> anyhow::Result<(SimUser, i64)> {
     Ok((ana, hello))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_half_finished_conversation_goes_on() -> anyhow::Result<()> {
+async fn a_half_finished_conversation_goes_on(updates: Updates) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut stage = open(folder.path(), "").await?;
+    let mut stage = open(folder.path(), updates, "").await?;
     let mut ana = stage.person(ANA, "Ana");
     ana.send("/start").await?;
     ana.wait_text("Welcome", PATIENCE).await?;
@@ -67,10 +82,9 @@ async fn a_half_finished_conversation_goes_on() -> anyhow::Result<()> {
     stage.close().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn buttons_of_old_messages_still_work() -> anyhow::Result<()> {
+async fn buttons_of_old_messages_still_work(updates: Updates) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut stage = open(folder.path(), "").await?;
+    let mut stage = open(folder.path(), updates, "").await?;
     let mut ana = stage.person(ANA, "Ana");
     ana.send("/start").await?;
     let welcome = ana.wait_text("Welcome", PATIENCE).await?.message_id;
@@ -84,10 +98,9 @@ async fn buttons_of_old_messages_still_work() -> anyhow::Result<()> {
     stage.close().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn linked_numbers_reconnect_and_receive_what_came_meanwhile() -> anyhow::Result<()> {
+async fn linked_numbers_reconnect_and_receive_what_came_meanwhile(updates: Updates) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut stage = open(folder.path(), "").await?;
+    let mut stage = open(folder.path(), updates, "").await?;
     let (mut ana, hello) = ana_with_a_message(&stage).await?;
     let mut budi = stage.person(BUDI, "Budi");
     stage.link_by_code(&mut budi, BUDIS).await?;
@@ -111,10 +124,9 @@ async fn linked_numbers_reconnect_and_receive_what_came_meanwhile() -> anyhow::R
     stage.close().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_interrupted_linking_is_told_and_can_be_tried_again() -> anyhow::Result<()> {
+async fn an_interrupted_linking_is_told_and_can_be_tried_again(updates: Updates) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut stage = open(folder.path(), "").await?;
+    let mut stage = open(folder.path(), updates, "").await?;
     let mut ana = stage.person(ANA, "Ana");
     ana.send("/link").await?;
     ana.wait_button(english::QR_BUTTON, PATIENCE).await?;
@@ -138,10 +150,9 @@ async fn an_interrupted_linking_is_told_and_can_be_tried_again() -> anyhow::Resu
     stage.close().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_linking_killed_right_after_the_phone_confirmed_is_completed() -> anyhow::Result<()> {
+async fn a_linking_killed_right_after_the_phone_confirmed_is_completed(updates: Updates) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut stage = open(folder.path(), "").await?;
+    let mut stage = open(folder.path(), updates, "").await?;
     let mut ana = stage.person(ANA, "Ana");
     ana.send("/link").await?;
     ana.wait_button(english::QR_BUTTON, PATIENCE).await?;
@@ -159,10 +170,9 @@ async fn a_linking_killed_right_after_the_phone_confirmed_is_completed() -> anyh
     stage.close().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_quota_of_pictures_outlives_a_kill() -> anyhow::Result<()> {
+async fn the_quota_of_pictures_outlives_a_kill(updates: Updates) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut stage = open(folder.path(), "[whatsapp]\nqr_per_hour = 2\n").await?;
+    let mut stage = open(folder.path(), updates, "[whatsapp]\nqr_per_hour = 2\n").await?;
     let mut ana = stage.person(ANA, "Ana");
     for _ in 0..2 {
         ana.send("/link").await?;
@@ -180,10 +190,11 @@ async fn the_quota_of_pictures_outlives_a_kill() -> anyhow::Result<()> {
     stage.close().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_in_flight_is_of_unknown_fate_and_sending_it_again_shows_it_once() -> anyhow::Result<()> {
+async fn an_answer_in_flight_is_of_unknown_fate_and_sending_it_again_shows_it_once(
+    updates: Updates,
+) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut stage = open(folder.path(), "").await?;
+    let mut stage = open(folder.path(), updates, "").await?;
     let (mut ana, hello) = ana_with_a_message(&stage).await?;
     stage.whatsapp.inject(ANAS, &Fault::WithholdAcks { deliver: true, times: Some(1) })?;
     stage.whatsapp.inject(ANAS, &Fault::LoseReceipts)?;
@@ -204,10 +215,9 @@ async fn an_answer_in_flight_is_of_unknown_fate_and_sending_it_again_shows_it_on
     stage.close().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_unknown_becomes_a_fact_when_the_contact_reads_it() -> anyhow::Result<()> {
+async fn what_was_unknown_becomes_a_fact_when_the_contact_reads_it(updates: Updates) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut stage = open(folder.path(), "").await?;
+    let mut stage = open(folder.path(), updates, "").await?;
     let (mut ana, hello) = ana_with_a_message(&stage).await?;
     stage.whatsapp.inject(ANAS, &Fault::WithholdAcks { deliver: true, times: Some(1) })?;
     stage.whatsapp.inject(ANAS, &Fault::LoseReceipts)?;
@@ -223,10 +233,9 @@ async fn what_was_unknown_becomes_a_fact_when_the_contact_reads_it() -> anyhow::
     stage.close().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn told_to_stop_it_stops_in_time_and_loses_and_repeats_nothing() -> anyhow::Result<()> {
+async fn told_to_stop_it_stops_in_time_and_loses_and_repeats_nothing(updates: Updates) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let mut stage = open(folder.path(), "").await?;
+    let mut stage = open(folder.path(), updates, "").await?;
     let (mut ana, hello) = ana_with_a_message(&stage).await?;
     for round in 0..4 {
         for n in 0..10 {
@@ -262,10 +271,9 @@ async fn told_to_stop_it_stops_in_time_and_loses_and_repeats_nothing() -> anyhow
     stage.close().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_daemon_on_the_same_folder_is_refused() -> anyhow::Result<()> {
+async fn a_second_daemon_on_the_same_folder_is_refused(updates: Updates) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
-    let stage = open(folder.path(), "").await?;
+    let stage = open(folder.path(), updates, "").await?;
     let mut second = tokio::process::Command::new(BINARY);
     second.arg("--config").arg(stage.config_file()).arg("run").stdin(Stdio::null()).kill_on_drop(true);
     let ended = tokio::time::timeout(PATIENCE, second.output()).await??;

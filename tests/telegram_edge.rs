@@ -9,7 +9,9 @@ use sekat::sim::telegram::wire::{ChatSpec, Fault, FaultAction, Voice};
 use sekat::sim::telegram::{RateLimits, SimConfig, TelegramSim};
 use sekat::store::spool::{Spool, Spooled};
 use sekat::store::{DbThreads, RawKey};
-use sekat::telegram::{Api, ApiConfig, ApiError, PollConfig, PollStats, Poller, Reader, Sender, dispatcher, listener};
+use sekat::telegram::{
+    Api, ApiConfig, ApiError, Intake, IntakeStats, PollConfig, Poller, Reader, Sender, dispatcher, listener,
+};
 use sekat::users::port::{ReadUpdate, Route, Telegram, TelegramError};
 use serde_json::json;
 use std::path::Path;
@@ -57,7 +59,7 @@ impl Route for Woken {
 struct Edge {
     spool: Spool,
     woken: Arc<Woken>,
-    stats: Arc<PollStats>,
+    stats: Arc<IntakeStats>,
     cancel: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -69,8 +71,9 @@ impl Edge {
         let (feed, committed) = listener::feed(woken.clone());
         let backoff = Backoff { first: Duration::from_millis(20), cap: Duration::from_millis(200) };
         let config = PollConfig { timeout: SOON, backoff };
-        let poller = Poller::new(api.clone(), spool.clone(), feed, config);
-        let stats = poller.stats();
+        let intake = Intake::new(spool.clone(), feed);
+        let stats = intake.stats();
+        let poller = Poller::new(api.clone(), intake, config);
         let dispatching = dispatcher::run(api.clone(), committed, woken.clone(), cancel.clone());
         let tasks = vec![tokio::spawn(poller.run(cancel.clone())), tokio::spawn(dispatching)];
         Edge { spool, woken, stats, cancel, tasks }
@@ -93,7 +96,7 @@ impl Edge {
     }
 
     /// Waits until the statistics say so.
-    async fn until(&self, fits: impl Fn(&PollStats) -> bool) {
+    async fn until(&self, fits: impl Fn(&IntakeStats) -> bool) {
         let waiting = async {
             while !fits(&self.stats) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -198,7 +201,7 @@ async fn a_spool_that_fails_loses_nothing_and_the_offset_waits_for_the_commit() 
     std::fs::remove_dir(&path).unwrap();
     let rows = edge.rows(42, 1).await;
     assert_eq!(rows[0].update, UpdateId(second));
-    edge.until(PollStats::healthy).await;
+    edge.until(IntakeStats::healthy).await;
     assert_eq!(edge.spool.cursor().await.unwrap(), Some(UpdateId(second + 1)));
     edge.stop().await;
 }

@@ -35,6 +35,10 @@ pub(super) async fn check(config: &Config) -> Result<(), NotHere> {
             keys.push(key);
         }
     }
+    // Nor do others talk to it.
+    if config.http.listen.is_some_and(|at| !at.ip().to_canonical().is_loopback()) {
+        keys.push("http.listen");
+    }
     if keys.is_empty() { Ok(()) } else { Err(NotHere { keys }) }
 }
 

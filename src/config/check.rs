@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::{Config, Secret};
+use super::{Config, Secret, UpdateMode};
 use crate::domain::TelegramId;
+use crate::http::PAGES;
 use crate::session::MAX_NODE;
 
 /// Tells `report` each key whose value makes no sense, and why.
 pub(super) fn check(config: &Config, mut report: impl FnMut(&'static str, String)) {
     telegram(config, &mut report);
+    http(config, &mut report);
     access(config, &mut report);
     whatsapp(config, &mut report);
     servers(config, &mut report);
@@ -73,6 +75,67 @@ fn telegram(config: &Config, report: &mut impl FnMut(&'static str, String)) {
         if value == 0 {
             report(key, "must be at least 1, or nothing would ever be sent".to_owned());
         }
+    }
+}
+
+/// Shorter ones can be guessed.
+const SHORTEST_SECRET: usize = 16;
+/// Source: Telegram Bot API, `setWebhook`.
+const LONGEST_WEBHOOK_SECRET: usize = 256;
+/// Where Telegram's own servers bring updates. Source: the same. A server of one's own brings them to any port.
+const WEBHOOK_PORTS: [u16; 4] = [443, 80, 88, 8443];
+
+fn http(config: &Config, report: &mut impl FnMut(&'static str, String)) {
+    let (http, webhook) = (&config.http, &config.telegram.webhook);
+    if http.token.as_ref().is_some_and(|token| token.expose().len() < SHORTEST_SECRET) {
+        report("http.token", format!("is too short: at least {SHORTEST_SECRET} letters"));
+    }
+    if http.listen.is_some_and(|at| !at.ip().to_canonical().is_loopback()) && http.token.is_none() {
+        let what = "others can reach this address: give a token (http.token_file), or listen on 127.0.0.1";
+        report("http.listen", what.to_owned());
+    }
+    if let Some(secret) = webhook.secret.as_ref().map(Secret::expose) {
+        let letters = secret.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        if !letters || !(SHORTEST_SECRET..=LONGEST_WEBHOOK_SECRET).contains(&secret.len()) {
+            let what = format!(
+                "must be {SHORTEST_SECRET} to {LONGEST_WEBHOOK_SECRET} letters, digits, \"_\" or \"-\": openssl rand -hex 32"
+            );
+            report("telegram.webhook.secret", what);
+        }
+    }
+    if !(1..=100).contains(&webhook.connections) {
+        report("telegram.webhook.connections", "must be between 1 and 100".to_owned());
+    }
+    if let Some(url) = &webhook.url {
+        webhook_url(config, url, report);
+    }
+    if let Some(path) = webhook.local_path()
+        && (!path.starts_with('/') || path.contains(['?', '#']) || PAGES.contains(&path.as_str()))
+    {
+        let key = if webhook.path.is_some() { "telegram.webhook.path" } else { "telegram.webhook.url" };
+        report(key, format!("needs a path of its own, beginning with \"/\", and none of {}", PAGES.join(", ")));
+    }
+    if config.telegram.mode == UpdateMode::Webhook {
+        if webhook.url.is_none() {
+            report("telegram.mode", "\"webhook\" needs telegram.webhook.url: where Telegram brings updates".to_owned());
+        }
+        if http.listen.is_none() {
+            report("telegram.mode", "\"webhook\" needs http.listen: where they arrive here".to_owned());
+        }
+    }
+}
+
+fn webhook_url(config: &Config, url: &str, report: &mut impl FnMut(&'static str, String)) {
+    let url = match plain_url(url, &["https", "http"]) {
+        Ok(url) => url,
+        Err(why) => return report("telegram.webhook.url", why),
+    };
+    let local = plain_url(&config.telegram.api_url, &["https", "http"]).is_ok_and(|api| is_loopback(&api));
+    if url.scheme() != "https" && !(local && is_loopback(&url)) {
+        let what = "must begin with https://: Telegram brings updates over TLS only, to a reverse proxy of yours";
+        report("telegram.webhook.url", what.to_owned());
+    } else if !local && !url.port_or_known_default().is_some_and(|port| WEBHOOK_PORTS.contains(&port)) {
+        report("telegram.webhook.url", "Telegram brings updates to the ports 443, 80, 88 and 8443 only".to_owned());
     }
 }
 

@@ -83,10 +83,16 @@ keys! {
     "telegram.api_url" => telegram.api_url, "base address of the Bot API server";
     "telegram.token" => telegram.token, "the bot's token; better: token_file";
     "telegram.token_file" => telegram.token_file, "file that holds the bot's token";
+    "telegram.mode" => telegram.mode, "how updates come in";
     "telegram.poll_timeout" => telegram.poll_timeout, "how long one getUpdates waits";
     "telegram.rate_per_second" => telegram.rate_per_second, "messages a second, all chats together";
     "telegram.chat_per_second" => telegram.chat_per_second, "messages a second into one chat";
     "telegram.group_per_minute" => telegram.group_per_minute, "messages a minute into one group";
+    "telegram.webhook.url" => telegram.webhook.url, "where Telegram brings updates";
+    "telegram.webhook.path" => telegram.webhook.path, "path at which they arrive here, if another";
+    "telegram.webhook.secret" => telegram.webhook.secret, "what each must carry; better: secret_file";
+    "telegram.webhook.secret_file" => telegram.webhook.secret_file, "file that holds it; else one is made";
+    "telegram.webhook.connections" => telegram.webhook.connections, "how many may come at once";
     "access.mode" => access.mode, "who may use the bot";
     "access.allow" => access.allow, "Telegram ids that may use it";
     "access.owner" => access.owner, "the operator's Telegram id";
@@ -127,6 +133,9 @@ keys! {
     "limits.status_per_minute" => limits.status_per_minute, "looks at one's numbers in a minute";
     "limits.qr_refresh_per_minute" => limits.qr_refresh_per_minute, "new QR pictures in a minute";
     "limits.disk_reserve" => limits.disk_reserve, "doctor warns when less is free";
+    "http.listen" => http.listen, "where health, figures and the webhook are";
+    "http.token" => http.token, "what whoever asks must show; better: token_file";
+    "http.token_file" => http.token_file, "file that holds it";
     "log.format" => log.format, "form of the log";
     "log.level" => log.level, "least important line written";
 }

@@ -1,7 +1,7 @@
 //! Where do values come from, and which wins?
 //!
-//! Owns the order: defaults, file, variables; for the token: variable, credential, `token_file`, `token`. It must not judge
-//! values (see `check`).
+//! Owns the order: defaults, file, variables; for a secret: variable, credential, the file that holds it, the text in the
+//! configuration itself. It must not judge values (see `check`).
 
 use std::collections::HashMap;
 use std::io;
@@ -18,6 +18,10 @@ use super::{Config, check};
 
 /// The name of the systemd credential that holds the bot's token.
 pub const TOKEN_CREDENTIAL: &str = "telegram-token";
+/// The name of the one that holds the webhook's secret.
+pub const WEBHOOK_CREDENTIAL: &str = "telegram-webhook-secret";
+/// The name of the one that holds the token for the pages.
+pub const HTTP_TOKEN_CREDENTIAL: &str = "http-token";
 /// Names the configuration file; the only `SEKAT_` variable that is not a key.
 const CONFIG_VARIABLE: &str = "SEKAT_CONFIG";
 const DEFAULT_FILE: &str = "sekat.toml";
@@ -62,7 +66,7 @@ impl Config {
         let mut loader = Loader::new();
         loader.file(sources);
         loader.variables(&sources.env);
-        loader.token(sources);
+        KEPT.iter().for_each(|kept| loader.secret(sources, kept));
         check::check(&loader.config, |key, what| {
             let place = loader.places.get(key).cloned().unwrap_or(Place::Nowhere);
             loader.problems.push(Problem { place, key: key.to_owned(), what });
@@ -206,34 +210,68 @@ impl Loader {
         }
     }
 
-    fn token(&mut self, sources: &Sources) {
-        if matches!(self.places.get("telegram.token"), Some(Place::Variable(_))) {
+    /// One that is kept in a file: the variable wins, then systemd's credential, then the file, then what stands in ours.
+    fn secret(&mut self, sources: &Sources, kept: &Kept) {
+        if matches!(self.places.get(kept.key), Some(Place::Variable(_))) {
             return;
         }
-        if let Some(path) = sources.credentials_dir.as_ref().map(|dir| dir.join(TOKEN_CREDENTIAL))
+        if let Some(path) = sources.credentials_dir.as_ref().map(|dir| dir.join(kept.credential))
             && path.exists()
         {
-            return self.token_from(&path, Place::File { path: path.clone(), line: None });
+            return self.secret_from(&path, Place::File { path: path.clone(), line: None }, kept);
         }
-        if let Some(path) = self.config.telegram.token_file.clone() {
-            let place = self.places.get("telegram.token_file").cloned().unwrap_or(Place::Nowhere);
-            self.token_from(&path, place);
+        if let Some(path) = (kept.file)(&self.config).cloned() {
+            let place = self.places.get(kept.file_key).cloned().unwrap_or(Place::Nowhere);
+            self.secret_from(&path, place, kept);
         }
     }
 
-    fn token_from(&mut self, path: &Path, place: Place) {
+    fn secret_from(&mut self, path: &Path, place: Place, kept: &Kept) {
         match std::fs::read_to_string(path) {
             Ok(text) => {
                 let text = Zeroizing::new(text);
-                self.places.insert("telegram.token", Place::File { path: path.to_owned(), line: None });
-                self.config.telegram.token = Some(Secret::new(&text));
+                self.places.insert(kept.key, Place::File { path: path.to_owned(), line: None });
+                *(kept.slot)(&mut self.config) = Some(Secret::new(&text));
             }
             Err(e) => {
-                self.problem(place, "telegram.token_file", format!("{} cannot be read: {e}", path.display()));
+                self.problem(place, kept.file_key, format!("{} cannot be read: {e}", path.display()));
             }
         }
     }
 }
+
+/// A secret that may lie in a file of its own.
+struct Kept {
+    key: &'static str,
+    file_key: &'static str,
+    credential: &'static str,
+    file: fn(&Config) -> Option<&PathBuf>,
+    slot: fn(&mut Config) -> &mut Option<Secret>,
+}
+
+const KEPT: [Kept; 3] = [
+    Kept {
+        key: "telegram.token",
+        file_key: "telegram.token_file",
+        credential: TOKEN_CREDENTIAL,
+        file: |c| c.telegram.token_file.as_ref(),
+        slot: |c| &mut c.telegram.token,
+    },
+    Kept {
+        key: "telegram.webhook.secret",
+        file_key: "telegram.webhook.secret_file",
+        credential: WEBHOOK_CREDENTIAL,
+        file: |c| c.telegram.webhook.secret_file.as_ref(),
+        slot: |c| &mut c.telegram.webhook.secret,
+    },
+    Kept {
+        key: "http.token",
+        file_key: "http.token_file",
+        credential: HTTP_TOKEN_CREDENTIAL,
+        file: |c| c.http.token_file.as_ref(),
+        slot: |c| &mut c.http.token,
+    },
+];
 
 fn line_of(text: &str, at: usize) -> usize {
     text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1

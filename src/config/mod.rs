@@ -14,6 +14,7 @@ mod secret;
 mod servers;
 mod value;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,10 +22,10 @@ use crate::domain::{AccessMode, AccessRules, Country, TelegramId};
 
 pub use error::{ConfigError, Place, Problem};
 pub use keys::reference;
-pub use load::{Sources, TOKEN_CREDENTIAL};
+pub use load::{HTTP_TOKEN_CREDENTIAL, Sources, TOKEN_CREDENTIAL, WEBHOOK_CREDENTIAL};
 pub use secret::Secret;
 pub use servers::{Engine, SettingFault};
-pub use value::{LogFormat, LogLevel, SessionEngine, Size};
+pub use value::{LogFormat, LogLevel, SessionEngine, Size, UpdateMode};
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +54,8 @@ pub struct Config {
     pub session: Session,
     /// How much one person may use.
     pub limits: Limits,
+    /// Health, figures, and the webhook.
+    pub http: Http,
     /// The log.
     pub log: Log,
 }
@@ -66,6 +69,10 @@ pub struct Telegram {
     pub token: Option<Secret>,
     /// The file that holds the token.
     pub token_file: Option<PathBuf>,
+    /// How updates come in.
+    pub mode: UpdateMode,
+    /// Where they are brought, where they are.
+    pub webhook: Webhook,
     /// How long one `getUpdates` waits. Below 17 s, at which the HTTP client gives up.
     pub poll_timeout: Duration,
     /// Messages a second, all chats together.
@@ -74,6 +81,41 @@ pub struct Telegram {
     pub chat_per_second: u32,
     /// Messages a minute into one group.
     pub group_per_minute: u32,
+}
+
+/// `[telegram.webhook]`
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// The address that Telegram is told.
+    pub url: Option<String>,
+    /// The path at which it arrives here, where a reverse proxy changes it.
+    pub path: Option<String>,
+    /// What each request has to carry; made anew at each start where it is not given.
+    pub secret: Option<Secret>,
+    /// The file that holds it.
+    pub secret_file: Option<PathBuf>,
+    /// How many requests Telegram may make at once.
+    pub connections: u32,
+}
+
+impl Webhook {
+    /// The path at which updates arrive here; `None` where there is no address, or none that is one.
+    #[must_use]
+    pub fn local_path(&self) -> Option<String> {
+        let of_url = || Some(reqwest::Url::parse(self.url.as_deref()?).ok()?.path().to_owned());
+        self.path.clone().or_else(of_url)
+    }
+}
+
+/// `[http]`
+#[derive(Debug, Clone, Default)]
+pub struct Http {
+    /// Where to listen; nowhere where it is not set.
+    pub listen: Option<SocketAddr>,
+    /// What whoever asks for pages has to show.
+    pub token: Option<Secret>,
+    /// The file that holds it.
+    pub token_file: Option<PathBuf>,
 }
 
 /// `[access]`
@@ -249,12 +291,21 @@ impl Default for Telegram {
             api_url: "https://api.telegram.org".to_owned(),
             token: None,
             token_file: None,
+            mode: UpdateMode::default(),
+            webhook: Webhook::default(),
             poll_timeout: Duration::from_secs(10),
             // What Telegram's own FAQ for bots says: 30 a second in all, 1 a second into a chat, 20 a minute into a group.
             rate_per_second: 30,
             chat_per_second: 1,
             group_per_minute: 20,
         }
+    }
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        // As many as Telegram makes where it is not told.
+        Self { url: None, path: None, secret: None, secret_file: None, connections: 40 }
     }
 }
 

@@ -27,6 +27,19 @@ pub enum Engine {
 }
 
 impl Engine {
+    /// What it is called.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        let engine = match self {
+            Self::Memory => SessionEngine::Memory,
+            Self::File => SessionEngine::File,
+            Self::Redis(_) => SessionEngine::Redis,
+            Self::Postgres(_) => SessionEngine::Postgres,
+            Self::Hybrid(..) => SessionEngine::Hybrid,
+        };
+        engine.as_str()
+    }
+
     /// Redis, where it is used.
     #[must_use]
     pub fn redis(&self) -> Option<&RedisConfig> {

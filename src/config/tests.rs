@@ -97,6 +97,83 @@ fn a_token_never_shows_in_a_message_or_in_debug() {
 }
 
 #[test]
+fn a_listener_that_others_can_reach_needs_a_token() {
+    for open in ["0.0.0.0:9464", "192.0.2.1:80", "[::]:9464"] {
+        let told = problems(&format!("[http]\nlisten = \"{open}\"\n"));
+        let what = "others can reach this address: give a token (http.token_file), or listen on 127.0.0.1";
+        assert_eq!(told, [format!("sekat.toml:2: http.listen: {what}")]);
+        let token = "token = \"sixteen-letters-or-more\"";
+        assert!(load(&format!("[http]\nlisten = \"{open}\"\n{token}\n")).is_ok());
+    }
+    assert!(load("[http]\nlisten = \"127.0.0.1:9464\"\n").is_ok());
+    assert_eq!(
+        problems("[http]\ntoken = \"short\"\n"),
+        ["sekat.toml:2: http.token: is too short: at least 16 letters"]
+    );
+    assert_eq!(
+        problems("[http]\nlisten = \"9464\"\n"),
+        ["sekat.toml:2: http.listen: expects an address with its port such as \"127.0.0.1:9464\", got \"9464\""]
+    );
+}
+
+#[test]
+fn a_webhook_needs_what_telegram_needs() {
+    let webhook = |lines: &str| {
+        format!("[telegram]\nmode = \"webhook\"\n[http]\nlisten = \"127.0.0.1:1\"\n[telegram.webhook]\n{lines}\n")
+    };
+    assert!(load(&webhook("url = \"https://bot.example.org/telegram\"")).is_ok());
+    assert!(load(&webhook("url = \"https://bot.example.org:8443/\"\npath = \"/here\"")).is_ok());
+    for (lines, problem) in [
+        ("", "sekat.toml:2: telegram.mode: \"webhook\" needs telegram.webhook.url: where Telegram brings updates"),
+        (
+            "url = \"http://bot.example.org/x\"",
+            "sekat.toml:6: telegram.webhook.url: must begin with https://: Telegram brings updates over TLS only, to a reverse proxy of yours",
+        ),
+        (
+            "url = \"https://bot.example.org:9000/x\"",
+            "sekat.toml:6: telegram.webhook.url: Telegram brings updates to the ports 443, 80, 88 and 8443 only",
+        ),
+        (
+            "url = \"https://bot.example.org/metrics\"",
+            "sekat.toml:6: telegram.webhook.url: needs a path of its own, beginning with \"/\", and none of /healthz, /readyz, /metrics",
+        ),
+    ] {
+        assert_eq!(problems(&webhook(lines)), [problem]);
+    }
+    let told = problems("[telegram]\nmode = \"webhook\"\nwebhook.url = \"https://bot.example.org/x\"\n");
+    assert_eq!(told, ["sekat.toml:2: telegram.mode: \"webhook\" needs http.listen: where they arrive here"]);
+    // Only where the Bot API is on this machine too.
+    let here = "[telegram]\napi_url = \"http://127.0.0.1:9\"\nwebhook.url = \"http://127.0.0.1:5/x\"\n";
+    assert!(load(here).is_ok());
+    for secret in ["short", "sixteen letters, or more", "a-secret-with-ünlauts"] {
+        let told = problems(&format!("[telegram.webhook]\nsecret = \"{secret}\"\nconnections = 101\n"));
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(!told.concat().contains(secret));
+    }
+}
+
+#[test]
+fn each_secret_comes_from_its_variable_its_credential_or_its_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("token");
+    fs::write(&file, "from-the-file-of-its-own\n").unwrap();
+    let config = load(&format!("[http]\ntoken_file = {file:?}\n[telegram.webhook]\nsecret_file = {file:?}\n")).unwrap();
+    assert_eq!(config.http.token.unwrap().expose(), "from-the-file-of-its-own");
+    assert_eq!(config.telegram.webhook.secret.unwrap().expose(), "from-the-file-of-its-own");
+    fs::write(dir.path().join(HTTP_TOKEN_CREDENTIAL), "from-the-credential").unwrap();
+    let credentials_dir = Some(dir.path().to_owned());
+    let config = Config::load(&Sources { credentials_dir, ..Sources::default() }).unwrap();
+    assert_eq!(config.http.token.unwrap().expose(), "from-the-credential");
+    let config =
+        with_env("[http]\ntoken_file = \"/nowhere\"\n", &[("SEKAT_HTTP__TOKEN", "from-the-variable")]).unwrap();
+    assert_eq!(config.http.token.unwrap().expose(), "from-the-variable");
+    assert!(
+        problems("[http]\ntoken_file = \"/nowhere\"\n")[0]
+            .starts_with("sekat.toml:2: http.token_file: /nowhere cannot be read")
+    );
+}
+
+#[test]
 fn values_that_make_no_sense_are_refused_in_words() {
     let told = problems(
         "[telegram]\napi_url = \"ftp://x\"\npoll_timeout = \"20s\"\nrate_per_second = 0\n[access]\nallow = [5, -100]\nadmins = [0]\nowner = 777000\n\
@@ -199,7 +276,7 @@ fn the_example_file_lists_every_key_with_its_default() {
     let all =
         example.lines().map(|l| l.strip_prefix('#').filter(|l| !l.starts_with(' ') && !l.is_empty()).unwrap_or(l));
     let text = all
-        .filter(|line| !line.starts_with("token_file") && !line.starts_with("ca_file"))
+        .filter(|line| !["token_file", "secret_file", "ca_file"].iter().any(|file| line.starts_with(file)))
         .collect::<Vec<_>>()
         .join("\n");
     load(&text).unwrap_or_else(|e| panic!("uncommented, it must still be valid: {e}"));

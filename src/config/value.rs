@@ -2,6 +2,7 @@
 //!
 //! Owns the notations ("5m", "100MB", …). It must not know which key a value is for.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -145,6 +146,16 @@ impl Field for Duration {
     }
 }
 
+impl Field for SocketAddr {
+    const EXPECTS: &'static str = "an address with its port such as \"127.0.0.1:9464\"";
+    fn from_text(text: &str) -> Option<Self> {
+        text.trim().parse().ok()
+    }
+    fn show(&self) -> Option<String> {
+        quoted(&self.to_string())
+    }
+}
+
 impl Field for Country {
     const EXPECTS: &'static str = "a country's two letters such as \"ID\" or \"SG\"";
     fn from_text(text: &str) -> Option<Self> {
@@ -251,6 +262,14 @@ words!(
     Postgres = "postgres",
     /// In both: Redis first, PostgreSQL behind it.
     Hybrid = "hybrid"
+);
+words!(
+    /// How updates come in.
+    UpdateMode, "\"polling\" or \"webhook\"",
+    /// They are fetched.
+    #[default] Polling = "polling",
+    /// Telegram brings them.
+    Webhook = "webhook"
 );
 words!(
     /// The form of the log.

@@ -33,6 +33,17 @@ pub enum AccountState {
 }
 
 impl AccountState {
+    /// Every state.
+    pub const ALL: &[AccountState] = &[
+        Self::QrScanning,
+        Self::Authenticated,
+        Self::Connected,
+        Self::Disconnected,
+        Self::Failed,
+        Self::LoggingOut,
+        Self::Removed,
+    ];
+
     /// Whether a device of this account exists at WhatsApp, so that it reconnects at start.
     pub fn is_linked(self) -> bool {
         matches!(self, Self::Authenticated | Self::Connected | Self::Disconnected)

@@ -9,6 +9,7 @@ mod tests;
 
 use crate::domain::effect::Class;
 use crate::domain::{ChatId, TelegramId};
+use crate::metrics;
 use line::{Lines, Place};
 use pace::{Chats, Pace};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -143,13 +144,18 @@ impl Budget {
     /// # Cancellation
     /// A dropped call leaves the line, or gives back what it was granted and did not see.
     pub async fn acquire(&self, user: TelegramId, chat: ChatId, class: Class) {
-        let Some(turn) = self.line_up(user, chat, class) else { return };
+        let Some(turn) = self.line_up(user, chat, class) else {
+            metrics::BUDGET_WAIT.of(class).observe(Duration::ZERO);
+            return;
+        };
+        let since = Instant::now();
         loop {
             let rings = {
                 let state = self.lock();
                 if turn.waiter.granted.load(Ordering::Acquire) {
                     drop(state);
                     turn.seen();
+                    metrics::BUDGET_WAIT.of(class).observe(since.elapsed());
                     return;
                 }
                 let mine = state.clock.as_ref().is_some_and(|clock| Arc::ptr_eq(clock, &turn.waiter));

@@ -8,10 +8,21 @@ use super::whatsapp::{self, WhatsAppSim};
 use crate::sim::english;
 use anyhow::{Context as _, bail, ensure};
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
+
+/// How updates come to the daemon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Updates {
+    /// It fetches them.
+    #[default]
+    Polling,
+    /// Telegram brings them.
+    Webhook,
+}
 
 /// How a stage is set up.
 #[derive(Clone)]
@@ -30,6 +41,10 @@ pub struct StageConfig {
     pub media_hosts: Vec<String>,
     /// Whether sessions are kept in files.
     pub session_files: bool,
+    /// How updates come in.
+    pub updates: Updates,
+    /// Whether health and figures are answered over HTTP; with a webhook they always are.
+    pub http: bool,
     /// More lines for `sekat.toml`, in whole sections not named elsewhere.
     pub more: String,
     /// The level of the daemon's log.
@@ -47,6 +62,8 @@ impl StageConfig {
             telegram_limits: false,
             media_hosts: Vec::new(),
             session_files: true,
+            updates: Updates::default(),
+            http: false,
             more: String::new(),
             log_level: "info",
         }
@@ -60,6 +77,8 @@ pub struct Stage {
     /// WhatsApp.
     pub whatsapp: WhatsAppSim,
     config: StageConfig,
+    /// Where the daemon listens, where it does.
+    http: SocketAddr,
     daemon: Option<Child>,
     starts: usize,
     /// How long the log was when the daemon was last started.
@@ -83,7 +102,8 @@ impl Stage {
             sim.media_hosts.clone_from(&config.media_hosts);
         }
         let whatsapp = WhatsAppSim::start(sim).await?;
-        let mut stage = Stage { telegram, whatsapp, config, daemon: None, starts: 0, log_begin: 0 };
+        let http = free_address()?;
+        let mut stage = Stage { telegram, whatsapp, config, http, daemon: None, starts: 0, log_begin: 0 };
         stage.write_config()?;
         stage.start().await?;
         Ok(stage)
@@ -114,6 +134,32 @@ impl Stage {
         self.config.folder.join("sekat.toml")
     }
 
+    /// Where the daemon answers over HTTP, where it does.
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    /// Has updates come in this way from the next start on.
+    ///
+    /// # Errors
+    /// When the configuration cannot be written.
+    pub fn switch(&mut self, updates: Updates) -> anyhow::Result<()> {
+        self.config.updates = updates;
+        self.write_config()
+    }
+
+    /// The lines about updates and HTTP: those of `[telegram]`, and whole sections.
+    fn way_in(&self) -> (&'static str, String) {
+        let listen = format!("[http]\nlisten = \"{}\"\n\n", self.http);
+        match self.config.updates {
+            Updates::Polling => ("", if self.config.http { listen } else { String::new() }),
+            Updates::Webhook => {
+                let url = format!("{}/telegram", self.http_url());
+                ("mode = \"webhook\"\n", format!("[telegram.webhook]\nurl = \"{url}\"\n\n{listen}"))
+            }
+        }
+    }
+
     fn write_config(&self) -> anyhow::Result<()> {
         let folder = &self.config.folder;
         let allow = self.config.allow.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
@@ -124,9 +170,10 @@ impl Stage {
         };
         std::fs::write(folder.join("token"), telegram::SimConfig::default().token)?;
         private(&folder.join("token"))?;
+        let (mode, sections) = self.way_in();
         let text = format!(
-            "[telegram]\napi_url = \"{}\"\ntoken_file = \"{}\"\n{rates}\n[access]\nallow = [{allow}]\n{}\n[data]\ndir = \"{}\"\n\n\
-             [sessions]\nenabled = {}\ndir = \"{}\"\n\n[whatsapp.web]\nendpoint = \"{}\"\n\n[log]\nlevel = \"{}\"\n\n{}",
+            "[telegram]\napi_url = \"{}\"\ntoken_file = \"{}\"\n{mode}{rates}\n[access]\nallow = [{allow}]\n{}\n[data]\ndir = \"{}\"\n\n\
+             [sessions]\nenabled = {}\ndir = \"{}\"\n\n[whatsapp.web]\nendpoint = \"{}\"\n\n[log]\nlevel = \"{}\"\n\n{sections}{}",
             self.telegram.api_url(),
             folder.join("token").display(),
             self.config.access,
@@ -306,6 +353,21 @@ pub fn code_in(message: &SimMessage) -> anyhow::Result<String> {
     let code: String = line.rsplit(' ').next().unwrap_or_default().replace('-', "");
     ensure!(code.len() == 8, "no code in the message");
     Ok(code)
+}
+
+/// An address of this machine that nobody else uses: below the ports that the system gives out by itself, so that it stays
+/// free while the daemon is down.
+fn free_address() -> std::io::Result<SocketAddr> {
+    let mut last = std::io::ErrorKind::AddrInUse.into();
+    for _ in 0..16 {
+        let [a, b, c]: [u8; 3] = rand::random();
+        let address = SocketAddr::from((Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254)), 24_680));
+        match TcpListener::bind(address) {
+            Ok(_) => return Ok(address),
+            Err(e) => last = e,
+        }
+    }
+    Err(last)
 }
 
 fn private(path: &Path) -> std::io::Result<()> {

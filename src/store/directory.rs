@@ -111,6 +111,14 @@ impl Directory {
             .await
     }
 
+    /// How many people are known.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub async fn count(&self) -> Result<u64> {
+        self.handle.read(|db| Ok(db.prepare_cached("SELECT count(*) FROM users")?.query_row([], |r| r.get(0))?)).await
+    }
+
     /// Notes that these people's worlds are awake, all in one commit, on disk when it returns.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ pub use left::Left;
 pub use members::Members;
 pub use migrate::Migration;
 pub use profiles::Profiles;
-pub use spool::{Spool, Spooled};
+pub use spool::{Spool, SpoolLoad, Spooled};
 pub use sqlcipher::RawKey;
 pub use threads::{DbThreads, QueueStats, Turn};
 pub use vault::{Person, Vault, VaultError, Vaults};

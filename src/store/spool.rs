@@ -2,26 +2,32 @@
 //!
 //! Owns `data/spool.db`, sealed as a whole. A row lives from the listener's commit until its owner's vault has taken it.
 //! Rows are read by their owner only. Nothing here knows what an update says.
+mod late;
+
 use super::error::Result;
 use super::handle::{Durability, Handle, Tx};
 use super::migrate::Migration;
 use super::sqlcipher::RawKey;
 use super::threads::{DbThreads, Turn};
-use crate::domain::{TelegramId, UpdateId};
-use rusqlite::{Connection, params};
+use crate::domain::{TelegramId, Timestamp, UpdateId};
+use late::{Late, Mark};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "updates",
-    sql: "CREATE TABLE updates (
-            bot INTEGER NOT NULL, update_id INTEGER NOT NULL, user INTEGER NOT NULL, payload TEXT NOT NULL,
-            PRIMARY KEY (bot, update_id)) WITHOUT ROWID;
-          CREATE INDEX updates_by_user ON updates (user, update_id);
-          CREATE TABLE cursor (bot INTEGER PRIMARY KEY, next_update INTEGER NOT NULL);",
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "updates",
+        sql: "CREATE TABLE updates (
+                bot INTEGER NOT NULL, update_id INTEGER NOT NULL, user INTEGER NOT NULL, payload TEXT NOT NULL,
+                PRIMARY KEY (bot, update_id)) WITHOUT ROWID;
+              CREATE INDEX updates_by_user ON updates (user, update_id);
+              CREATE TABLE cursor (bot INTEGER PRIMARY KEY, next_update INTEGER NOT NULL);",
+    },
+    Migration { version: 2, name: "since when", sql: "ALTER TABLE updates ADD COLUMN received_at INTEGER;" },
+];
 
 /// One stored update.
 #[derive(Clone)]
@@ -43,6 +49,30 @@ struct Ask {
     answer: oneshot::Sender<Vec<Spooled>>,
 }
 
+/// What a worker gets, and by which mark it was read.
+struct Answer {
+    to: oneshot::Sender<Vec<Spooled>>,
+    user: TelegramId,
+    rows: Vec<Spooled>,
+    mark: Option<Mark>,
+    until: Option<UpdateId>,
+}
+
+/// A row that is to be kept, and who waits for that.
+struct Keep {
+    row: Spooled,
+    kept: oneshot::Sender<()>,
+}
+
+/// How much waits in the spool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpoolLoad {
+    /// Rows, those included that a vault has taken and not flushed yet.
+    pub rows: u64,
+    /// Since when the oldest is here.
+    pub oldest: Option<Timestamp>,
+}
+
 /// The spool of one bot.
 #[derive(Clone)]
 pub struct Spool {
@@ -50,13 +80,17 @@ pub struct Spool {
     bot: i64,
     /// Asked and not looked at yet. Locked for instants only.
     asks: Arc<Mutex<Vec<Ask>>>,
+    /// To be kept and not written yet. Locked for instants only.
+    keeps: Arc<Mutex<Vec<Keep>>>,
+    late: Arc<Late>,
 }
 
 impl Spool {
     /// The spool at `path` for the bot with this id; opened on first use.
     pub fn new(threads: DbThreads, path: &Path, key: RawKey, bot: i64) -> Self {
         let turn = Turn { user: 0, lane: 0 };
-        Spool { handle: Handle::new(threads, turn, path.to_owned(), key, MIGRATIONS), bot, asks: Arc::default() }
+        let handle = Handle::new(threads, turn, path.to_owned(), key, MIGRATIONS);
+        Spool { handle, bot, asks: Arc::default(), keeps: Arc::default(), late: Arc::default() }
     }
 
     /// The bot whose updates these are.
@@ -70,18 +104,99 @@ impl Spool {
     /// # Errors
     /// [`StoreError`](super::StoreError); then nothing of the batch is stored.
     pub async fn commit(&self, batch: Vec<Spooled>, next: UpdateId) -> Result<()> {
+        let (bot, late) = (self.bot, Arc::clone(&self.late));
+        self.handle
+            .tx(Durability::Full, move |tx| {
+                insert(tx, bot, &batch, &late)?;
+                tx.prepare_cached(
+                    "INSERT INTO cursor VALUES (?1, ?2) ON CONFLICT (bot) DO UPDATE SET next_update = ?2",
+                )?
+                .execute(params![bot, next.0])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Stores one row, on disk when it returns: from then on Telegram may forget it. A row that is here already stays as it
+    /// is. What has been seen stays as it was: rows that come one by one come in no order that a cursor could tell. Those
+    /// who ask at the same time share a commit.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError); then it is not stored.
+    pub async fn keep(&self, row: Spooled) -> Result<()> {
+        let (kept, was_kept) = oneshot::channel();
+        let first = {
+            let mut keeps = self.keeps();
+            keeps.push(Keep { row: row.clone(), kept });
+            keeps.len() == 1
+        };
+        if first {
+            // Submitted before anything is waited for, so whoever finds a row already there is served by this one.
+            self.write_kept().await;
+        }
+        if was_kept.await.is_ok() {
+            return Ok(());
+        }
+        // The shared transaction failed, or whoever made it has gone before it could tell: alone, with an error of one's own.
+        let (bot, late) = (self.bot, Arc::clone(&self.late));
+        self.handle.tx(Durability::Full, move |tx| insert(tx, bot, &[row], &late)).await
+    }
+
+    fn keeps(&self) -> MutexGuard<'_, Vec<Keep>> {
+        self.keeps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what is to be kept until the transaction runs. Whoever gets no answer finds their channel closed.
+    async fn write_kept(&self) {
+        let (bot, keeps, late) = (self.bot, Arc::clone(&self.keeps), Arc::clone(&self.late));
+        let written = self.handle.tx(Durability::Full, move |tx| {
+            let keeps = std::mem::take(&mut *keeps.lock().unwrap_or_else(PoisonError::into_inner));
+            let (rows, waiting): (Vec<_>, Vec<_>) = keeps.into_iter().map(|keep| (keep.row, keep.kept)).unzip();
+            insert(tx, bot, &rows, &late)?;
+            Ok(waiting)
+        });
+        match written.await {
+            Ok(waiting) => {
+                for kept in waiting {
+                    if kept.send(()).is_err() {
+                        tracing::trace!("who brought an update has gone; it is brought again");
+                    }
+                }
+            }
+            // Those whom the transaction did not get to see would wait for ever.
+            Err(_) => self.keeps().clear(),
+        }
+    }
+
+    /// Forgets where to go on asking Telegram. What somebody else fetches or is brought meanwhile has numbers of its own:
+    /// asked for by an old one, Telegram would take what waits below it for confirmed.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub async fn forget_cursor(&self) -> Result<()> {
         let bot = self.bot;
         self.handle
             .tx(Durability::Full, move |tx| {
-                let mut insert = tx.prepare_cached(
-                    "INSERT INTO updates (bot, update_id, user, payload) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-                )?;
-                for row in &batch {
-                    insert.execute(params![bot, row.update.0, row.user.0, row.payload])?;
-                }
-                tx.prepare_cached("INSERT INTO cursor VALUES (?1, ?2) ON CONFLICT (bot) DO UPDATE SET next_update = ?2")?
-                    .execute(params![bot, next.0])?;
+                tx.execute("DELETE FROM cursor WHERE bot = ?1", [bot])?;
                 Ok(())
+            })
+            .await
+    }
+
+    /// How much waits.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub async fn load(&self) -> Result<SpoolLoad> {
+        let bot = self.bot;
+        self.handle
+            .read(move |db| {
+                let rows = db.prepare_cached("SELECT count(*) FROM updates")?.query_row([], |r| r.get(0))?;
+                // The lowest number is as good as the oldest, and found without looking at the others.
+                let mut oldest =
+                    db.prepare_cached("SELECT received_at FROM updates WHERE bot = ?1 ORDER BY update_id LIMIT 1")?;
+                let oldest = oldest.query_row([bot], |r| r.get::<_, Option<i64>>(0)).optional()?.flatten();
+                Ok(SpoolLoad { rows, oldest: oldest.map(Timestamp) })
             })
             .await
     }
@@ -140,8 +255,10 @@ impl Spool {
         if !done.is_empty() {
             self.done(done.to_vec()).await?;
         }
-        let bot = self.bot;
-        self.handle.read(move |db| waiting(db, bot, user, after, limit)).await
+        let (bot, (after, mark)) = (self.bot, self.late.after(user, after));
+        let rows = self.handle.read(move |db| waiting(db, bot, user, after, limit)).await?;
+        self.late.seen(user, mark, last_of_many(&rows, limit));
+        Ok(rows)
     }
 
     fn asks(&self) -> MutexGuard<'_, Vec<Ask>> {
@@ -150,20 +267,27 @@ impl Spool {
 
     /// Answers everybody who has asked until the transaction runs. Whoever gets no answer finds their channel closed.
     async fn serve(&self) {
-        let (bot, asks) = (self.bot, Arc::clone(&self.asks));
+        let (bot, asks, late) = (self.bot, Arc::clone(&self.asks), Arc::clone(&self.late));
         let served = self.handle.tx(Durability::Normal, move |tx| {
             let asks = std::mem::take(&mut *asks.lock().unwrap_or_else(PoisonError::into_inner));
             let serve = |ask: Ask| {
                 forget(tx, bot, &ask.done)?;
-                Ok((ask.answer, waiting(tx, bot, ask.user, ask.after, ask.limit)?))
+                let (after, mark) = late.after(ask.user, ask.after);
+                let rows = waiting(tx, bot, ask.user, after, ask.limit)?;
+                // Nobody sees a row of which none was asked for.
+                let mark = mark.filter(|_| ask.limit > 0);
+                let until = last_of_many(&rows, ask.limit);
+                Ok(Answer { to: ask.answer, user: ask.user, rows, mark, until })
             };
             asks.into_iter().map(serve).collect::<Result<Vec<_>>>()
         });
         match served.await {
             Ok(answers) => {
-                for (answer, rows) in answers {
+                for Answer { to, user, rows, mark, until } in answers {
                     // Whoever has gone asks again when they come back.
-                    drop(answer.send(rows));
+                    if to.send(rows).is_ok() {
+                        self.late.seen(user, mark, until);
+                    }
                 }
             }
             // Those whom the transaction did not get to see would wait for ever.
@@ -200,6 +324,9 @@ impl Spool {
     /// # Errors
     /// [`StoreError`](super::StoreError).
     pub async fn forget(&self, user: TelegramId, until: Option<UpdateId>) -> Result<usize> {
+        if until.is_none() {
+            self.late.forget(user);
+        }
         let until = until.map_or(i64::MAX, |u| u.0);
         self.handle
             .tx(Durability::Full, move |tx| {
@@ -215,6 +342,23 @@ impl Spool {
     pub async fn close(&self) -> Result<()> {
         self.handle.close().await
     }
+}
+
+/// The last one of rows beside which there may be more.
+fn last_of_many(rows: &[Spooled], limit: usize) -> Option<UpdateId> {
+    rows.last().map(|row| row.update).filter(|_| rows.len() >= limit)
+}
+
+fn insert(tx: &Tx<'_>, bot: i64, rows: &[Spooled], late: &Late) -> Result<()> {
+    let now = Timestamp::now();
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO updates (bot, update_id, user, payload, received_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+    )?;
+    for row in rows {
+        insert.execute(params![bot, row.update.0, row.user.0, row.payload, now.0])?;
+        late.comes(row.user, row.update);
+    }
+    Ok(())
 }
 
 /// The index is named because SQLite would rather walk the primary key, which has the right order already: past everybody
@@ -240,94 +384,4 @@ fn forget(tx: &Tx<'_>, bot: i64, updates: &[UpdateId]) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BOT: i64 = 7;
-
-    fn row(update: i64, user: u64) -> Spooled {
-        Spooled { update: UpdateId(update), user: TelegramId(user), payload: format!("{{\"update_id\":{update}}}") }
-    }
-
-    fn ids(rows: &[Spooled]) -> Vec<i64> {
-        rows.iter().map(|row| row.update.0).collect()
-    }
-
-    #[tokio::test]
-    async fn those_who_ask_together_each_get_their_own() {
-        let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::new(DbThreads::start(2), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
-        let users = 50;
-        let rows = (0..200).map(|n| row(n, 1 + u64::try_from(n).unwrap() % users)).collect();
-        spool.commit(rows, UpdateId(200)).await.unwrap();
-        let drain = |user: u64| {
-            let spool = spool.clone();
-            async move {
-                let mut seen = Vec::new();
-                let mut done = Vec::new();
-                loop {
-                    let rows = spool.next(TelegramId(user), &done, None, 3).await.unwrap();
-                    if rows.is_empty() {
-                        return seen;
-                    }
-                    assert!(rows.iter().all(|row| row.user == TelegramId(user)));
-                    seen.extend(ids(&rows));
-                    done = rows.iter().map(|row| row.update).collect();
-                }
-            }
-        };
-        let all = futures_util::future::join_all((1..=users).map(drain)).await;
-        for (n, seen) in all.iter().enumerate() {
-            let first = i64::try_from(n).unwrap();
-            assert_eq!(*seen, [first, first + 50, first + 100, first + 150]);
-        }
-        assert!(spool.users().await.unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn finding_ones_own_does_not_walk_past_everybody_elses() {
-        let folder = tempfile::tempdir().unwrap();
-        let spool = Spool::new(DbThreads::start(2), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
-        spool.commit((0..5_000).map(|n| row(n, 8)).collect(), UpdateId(5_000)).await.unwrap();
-        spool.commit(vec![row(5_000, 7)], UpdateId(5_001)).await.unwrap();
-        let steps = spool.handle.read(|db| {
-            let mut query = db.prepare(WAITING)?;
-            let found: i64 = query.query_row(params![7, i64::MIN, BOT, 32], |r| r.get(0))?;
-            assert_eq!(found, 5_000);
-            Ok(query.get_status(rusqlite::StatementStatus::VmStep))
-        });
-        let steps = steps.await.unwrap();
-        assert!(steps < 100, "{steps} steps of SQLite for one row");
-    }
-
-    #[tokio::test]
-    async fn one_who_gives_up_leaves_nobody_waiting() {
-        let folder = tempfile::tempdir().unwrap();
-        let threads = DbThreads::start(1);
-        let spool = Spool::new(threads.clone(), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
-        spool.commit(vec![row(1, 8), row(2, 9)], UpdateId(3)).await.unwrap();
-        // The only thread is busy until it is let go, so nothing is served before the first gives up.
-        let (let_go, held) = std::sync::mpsc::channel::<()>();
-        let busy = tokio::spawn(async move { threads.run(Turn { user: 99, lane: 0 }, move || held.recv()).await });
-        tokio::task::yield_now().await;
-        // The first is polled once and dropped: it was to serve the second, too.
-        let mut given_up = Box::pin(spool.next(TelegramId(8), &[], None, 5));
-        assert!(futures_util::poll!(&mut given_up).is_pending());
-        let second = spool.next(TelegramId(9), &[UpdateId(1)], None, 5);
-        drop(given_up);
-        let_go.send(()).unwrap();
-        busy.await.unwrap().unwrap().unwrap();
-        assert_eq!(ids(&second.await.unwrap()), [2]);
-        assert!(spool.next(TelegramId(8), &[], None, 5).await.unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn after_the_end_everybody_gets_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let threads = DbThreads::start(1);
-        let spool = Spool::new(threads.clone(), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
-        threads.stop();
-        let asked = (1..5).map(|user| spool.next(TelegramId(user), &[], None, 5));
-        assert!(futures_util::future::join_all(asked).await.iter().all(Result::is_err));
-    }
-}
+mod tests;

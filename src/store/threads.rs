@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::error::{Result, StoreError};
+use crate::metrics;
 
 /// How long [`DbThreads::stop`] waits for what is queued: longer than any sound job, shorter than a service manager's
 /// patience (systemd kills after 90 s).
@@ -174,7 +175,9 @@ impl Shared {
                 if more {
                     self.work.notify_one();
                 }
+                let began = Instant::now();
                 let panicked = catch_unwind(AssertUnwindSafe(job)).is_err();
+                metrics::DB_JOB_TIME.observe(began.elapsed());
                 queue = self.lock();
                 queue.stats.panicked += u64::from(panicked);
                 queue.done(turn);

@@ -8,7 +8,7 @@ use super::keys::{DataKey, KeyError, MasterKey, TEMP_MARK};
 use super::schema;
 use super::seal::SealKey;
 use super::sqlcipher::RawKey;
-use super::threads::{DbThreads, Turn};
+use super::threads::{DbThreads, QueueStats, Turn};
 use crate::domain::{AccountId, ChatId, Input, TelegramId, Timestamp};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Whose turn work on all folders together takes.
 const SHARED: Turn = Turn { user: 0, lane: 3 };
+/// Nobody else waits behind a disk that does not answer to the question whether it does.
+const PROBE: Turn = Turn { user: u64::MAX, lane: 0 };
 
 /// Where vaults lie, and what opens them.
 #[derive(Clone)]
@@ -67,6 +69,23 @@ impl Vaults {
     /// Whether this user has a vault.
     pub fn exists(&self, user: TelegramId) -> bool {
         self.folder(user).join("key").exists()
+    }
+
+    /// Whether the data folder takes what is written to it. Makes a file there and removes it.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when it does not.
+    pub async fn probe(&self) -> Result<()> {
+        let folder = self.root.parent().unwrap_or(&self.root);
+        // A start removes what carries this mark.
+        let file = folder.join(format!("probe{TEMP_MARK}"));
+        let write = move || fs::write(&file, b"1").and_then(|()| fs::remove_file(&file));
+        self.threads.run(PROBE, write).await?.map_err(|e| StoreError::io("write to the data folder", e))
+    }
+
+    /// How busy the database threads are.
+    pub fn queue(&self) -> QueueStats {
+        self.threads.stats()
     }
 
     /// Everybody who has a folder, and what else lies between the folders.

@@ -2,6 +2,8 @@
 //!
 //! Owns the HTTP client and the token; the token is in no error, no log and no `Debug`. Never repeats a request and never
 //! sleeps: teloxide's own network layer sleeps ten seconds on every 5xx, so it carries none of our calls.
+use super::owner::KINDS;
+use crate::metrics::{self, Answered};
 use reqwest::multipart::Form;
 use reqwest::{Client, Url};
 use serde::de::DeserializeOwned;
@@ -12,7 +14,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Telegram's wait when it asks for one without saying how long.
 const UNNAMED_WAIT: Duration = Duration::from_secs(5);
@@ -83,6 +85,19 @@ pub enum ApiError {
     Unreachable(String),
 }
 
+impl ApiError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Token => "tg-token",
+            Self::Conflict => "tg-conflict",
+            Self::Refused { .. } => "tg-refused",
+            Self::NoMethod(_) => "tg-no-method",
+            Self::RetryAfter(_) | Self::Unreachable(_) => "tg-unreachable",
+        }
+    }
+}
+
 /// The bot, as it knows itself.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Me {
@@ -91,6 +106,20 @@ pub struct Me {
     /// Its name, without `@`.
     #[serde(default)]
     pub username: String,
+}
+
+/// Where Telegram brings updates, as it says itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct WebhookInfo {
+    /// The address; empty when they are fetched.
+    pub url: String,
+    /// Updates that wait there.
+    pub pending_update_count: u64,
+    /// When bringing one last failed, in seconds since 1970.
+    pub last_error_date: Option<i64>,
+    /// Why, in Telegram's words, cut short.
+    pub last_error_message: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -200,6 +229,28 @@ impl Api {
         self.call::<Value>("deleteWebhook", &json!({ "drop_pending_updates": false })).await.map(drop)
     }
 
+    /// Has Telegram bring updates to `url` from now on, each request with `secret` in its header; what waits stays.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn set_webhook(&self, url: &str, secret: &str, connections: u32) -> Result<(), ApiError> {
+        let parameters = json!({
+            "url": url, "secret_token": secret, "max_connections": connections, "allowed_updates": KINDS,
+            "drop_pending_updates": false,
+        });
+        self.call::<Value>("setWebhook", &parameters).await.map(drop)
+    }
+
+    /// Where Telegram brings updates.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn webhook_info(&self) -> Result<WebhookInfo, ApiError> {
+        let mut info: WebhookInfo = self.call("getWebhookInfo", &json!({})).await?;
+        info.last_error_message = info.last_error_message.map(|text| self.scrub(&text));
+        Ok(info)
+    }
+
     /// One call with parameters as JSON.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
@@ -216,19 +267,44 @@ impl Api {
         parameters: &impl Serialize,
         deadline: Duration,
     ) -> Result<T, ApiError> {
-        self.finish(self.request(method).json(parameters).timeout(deadline)).await
+        // Waiting for updates is no slowness of Telegram's.
+        let took = (method != "getUpdates").then_some(&metrics::REQUEST_TIME);
+        self.finish(self.request(method).json(parameters).timeout(deadline), took).await
     }
 
     /// One call with files.
     pub(super) async fn upload<T: DeserializeOwned>(&self, method: &str, form: Form) -> Result<T, ApiError> {
-        self.finish(self.request(method).multipart(form)).await
+        self.finish(self.request(method).multipart(form), Some(&metrics::REQUEST_TIME)).await
     }
 
     fn request(&self, method: &str) -> reqwest::RequestBuilder {
         self.0.client.post(format!("{}{method}", self.0.prefix))
     }
 
-    async fn finish<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ApiError> {
+    async fn finish<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+        took: Option<&metrics::Histogram>,
+    ) -> Result<T, ApiError> {
+        let began = Instant::now();
+        let done = self.exchange(request).await;
+        if let Some(took) = took {
+            took.observe(began.elapsed());
+        }
+        let answered = match &done {
+            Ok(_) => Answered::Ok,
+            Err(ApiError::RetryAfter(_)) => Answered::RetryAfter,
+            Err(ApiError::Refused { .. }) => Answered::Refused,
+            Err(ApiError::Conflict) => Answered::Conflict,
+            Err(ApiError::Token) => Answered::Token,
+            Err(ApiError::NoMethod(_)) => Answered::NoMethod,
+            Err(ApiError::Unreachable(_)) => Answered::Unreachable,
+        };
+        metrics::REQUESTS.of(answered).inc();
+        done
+    }
+
+    async fn exchange<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> Result<T, ApiError> {
         let response = request.send().await.map_err(|e| self.unreachable(e))?;
         let status = response.status().as_u16();
         let body = response.bytes().await.map_err(|e| self.unreachable(e))?;
@@ -311,76 +387,4 @@ impl reqwest::dns::Resolve for LoopbackOnly {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TOKEN: &str = "123456:A-secret_token";
-
-    fn api(url: &str, loopback_only: bool) -> Result<Api, SetupError> {
-        let deadline = Duration::from_secs(2);
-        Api::new(ApiConfig { token: TOKEN.into(), api_url: url.parse().unwrap(), deadline, loopback_only })
-    }
-
-    #[test]
-    fn only_this_machine_where_asked() {
-        assert!(api("http://127.0.0.1:1", true).is_ok());
-        assert!(api("http://[::1]:1", true).is_ok());
-        assert!(api("http://localhost:1", true).is_ok());
-        assert!(matches!(api("http://192.0.2.1:1", true), Err(SetupError::NotLoopback)));
-        assert!(api("https://192.0.2.1", false).is_ok());
-        assert!(matches!(api("ftp://127.0.0.1", false), Err(SetupError::Address)));
-    }
-
-    #[test]
-    fn a_token_cannot_change_the_address() {
-        for token in ["", "123", "1:a/../../x", "1:a?b", "1:a b", "1:a#"] {
-            let config = ApiConfig {
-                token: token.into(),
-                api_url: "http://127.0.0.1:1".parse().unwrap(),
-                deadline: Duration::from_secs(1),
-                loopback_only: true,
-            };
-            assert!(matches!(Api::new(config), Err(SetupError::Token)), "{token}");
-        }
-    }
-
-    #[test]
-    fn answers_are_told_apart() {
-        let api = api("http://127.0.0.1:1", true).unwrap();
-        let judge = |status, body: &str| api.judge::<bool>(status, body.as_bytes());
-        for unread in [(404, r#"{"ok":false,"error_code":404,"description":"Not Found"}"#), (404, "not here")] {
-            assert!(matches!(judge(unread.0, unread.1), Err(ApiError::Token)), "nothing is known of the token yet");
-        }
-        assert!(judge(200, r#"{"ok":true,"result":true,"new":1}"#).unwrap());
-        assert!(matches!(judge(200, r#"{"ok":true}"#), Err(ApiError::Unreachable(_))));
-        assert!(api.judge::<Value>(200, br#"{"ok":true,"result":null}"#).unwrap().is_null());
-        for missing in [
-            (404, r#"{"ok":false,"error_code":404,"description":"Not Found"}"#),
-            (404, "<html>"),
-            (405, ""),
-            (501, r#"{"ok":false,"error_code":501,"description":"Not Implemented"}"#),
-        ] {
-            assert!(matches!(judge(missing.0, missing.1), Err(ApiError::NoMethod(s)) if s == missing.0));
-        }
-        let refused = format!(r#"{{"ok":false,"error_code":400,"description":"Bad Request: {TOKEN}"}}"#);
-        let error = judge(400, &refused).unwrap_err();
-        assert!(matches!(&error, ApiError::Refused { code: 400, .. }));
-        assert!(!format!("{error} {error:?}").contains(TOKEN));
-        let wait = r#"{"ok":false,"error_code":429,"description":"x","parameters":{"retry_after":7}}"#;
-        assert!(matches!(judge(429, wait), Err(ApiError::RetryAfter(d)) if d.as_secs() == 7));
-        assert!(matches!(judge(429, "slow down"), Err(ApiError::RetryAfter(_))));
-        assert!(matches!(judge(401, r#"{"ok":false,"error_code":401}"#), Err(ApiError::Token)));
-        assert!(matches!(judge(409, r#"{"ok":false,"error_code":409}"#), Err(ApiError::Conflict)));
-        assert!(matches!(judge(502, "<html>"), Err(ApiError::Unreachable(_))));
-        assert!(matches!(judge(200, r#"{"ok":true,"result":"text"}"#), Err(ApiError::Unreachable(_))));
-        assert!(matches!(judge(302, ""), Err(ApiError::Unreachable(_))));
-    }
-
-    #[tokio::test]
-    async fn no_error_carries_the_token() {
-        let closed = api("http://127.0.0.1:1", true).unwrap();
-        let error = closed.get_me().await.unwrap_err();
-        assert!(matches!(error, ApiError::Unreachable(_)));
-        assert!(!format!("{error} {error:?} {closed:?}").contains("secret_token"));
-    }
-}
+mod tests;

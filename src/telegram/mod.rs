@@ -4,14 +4,18 @@
 pub mod api;
 pub mod dispatcher;
 pub mod entities;
+pub mod intake;
 pub mod listener;
 pub mod owner;
 pub mod poll;
 pub mod qr;
 pub mod read;
 pub mod sender;
+pub mod webhook;
 
-pub use api::{Api, ApiConfig, ApiError, Me};
-pub use poll::{PollConfig, PollStats, Poller};
+pub use api::{Api, ApiConfig, ApiError, Me, WebhookInfo};
+pub use intake::{Intake, IntakeError, IntakeStats};
+pub use poll::{PollConfig, Poller};
 pub use read::Reader;
 pub use sender::Sender;
+pub use webhook::{Webhook, WebhookConfig};

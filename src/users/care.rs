@@ -11,6 +11,7 @@ use super::slots::Running;
 use crate::domain::{Account, AccountId, AccountState, ClientEvent, LoginMethod, PhoneNumber, Reason, Timestamp};
 use crate::flows::{Changes, account, chat, phrases};
 use crate::limits::Backoff;
+use crate::metrics::{self, Connect, Linking};
 use crate::store::sends::SendState;
 use crate::store::{Claim, StoreError, Vault, VaultError, WaStore, accounts, sends};
 use crate::whatsapp::{Start, StartError};
@@ -181,7 +182,9 @@ impl Task {
         };
         // In its slot before it starts, so that its very first news are believed.
         entry.slots.insert(running);
-        let sink = Arc::new(AccountSink { entry: Arc::clone(entry), account: id, generation });
+        metrics::CONNECTS.of(if login.is_some() { Connect::Link } else { Connect::Login }).inc();
+        let linking = entry.slots.asked(id).map(Linking::asked);
+        let sink = Arc::new(AccountSink { entry: Arc::clone(entry), account: id, generation, linking });
         match entry.shared.provider.start(Start { account: id, generation, login, keys, sink }).await {
             Ok(client) => match entry.slots.started(id, generation, Arc::clone(&client)) {
                 Some(running) => {

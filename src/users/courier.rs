@@ -4,13 +4,14 @@ use super::entry::UserEntry;
 use super::slots::{LAST_ANSWER, Running};
 use crate::domain::{Reason, Timestamp};
 use crate::flows::{Changes, chat};
+use crate::metrics;
 use crate::store::sends::{Send, SendState};
 use crate::store::{Result, StoreError, Vault, accounts, sends};
 use crate::whatsapp::SendOutcome;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::{error, warn};
 
 /// Between two tries to write to a vault that does not work.
@@ -57,6 +58,7 @@ async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<boo
     let call = client.send_text(&send.chat, &send.text, &send.message_id, deadline);
     // A panic in the provider says nothing of what went out before it, and what waits behind goes on.
     let call = tokio::time::timeout(deadline + Duration::from_secs(1), AssertUnwindSafe(call).catch_unwind());
+    let began = Instant::now();
     let outcome = tokio::select! {
         outcome = call => match outcome {
             Ok(Ok(outcome)) => outcome,
@@ -65,6 +67,14 @@ async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<boo
         // The client is closed in mid-call: what became of this message, nobody knows.
         () = closed(running) => SendOutcome::Unknown,
     };
+    metrics::SEND_TIME.observe(began.elapsed());
+    let counted = match outcome {
+        SendOutcome::Accepted => metrics::Sent::Accepted,
+        SendOutcome::Rejected(Reason::NotConnected) => metrics::Sent::NotConnected,
+        SendOutcome::Rejected(_) => metrics::Sent::Rejected,
+        SendOutcome::Unknown => metrics::Sent::Unknown,
+    };
+    metrics::SENDS.of(counted).inc();
     let fate = match outcome {
         SendOutcome::Accepted => Fate::Settled(SendState::Sent, None),
         SendOutcome::Rejected(Reason::NotConnected) => Fate::NotSent,

@@ -26,8 +26,10 @@ mod slots;
 pub mod store;
 mod sweep;
 mod talker;
+pub mod vitals;
 mod worker;
 
 pub use entry::UserEntry;
 pub use store::{Settings, Shared, UserDataStore};
 pub use sweep::Swept;
+pub use vitals::Vitals;

@@ -38,6 +38,11 @@ impl NewsQueue {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Takes up to `limit`, in order.
     pub fn take(&self, limit: usize) -> VecDeque<News> {
         let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);

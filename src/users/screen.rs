@@ -129,6 +129,11 @@ impl Screen {
         self.state().place.is_some()
     }
 
+    /// The numbers.
+    pub fn numbers(&self) -> Vec<NumberState> {
+        self.state().numbers.clone()
+    }
+
     /// How many of the numbers keep this person's world awake.
     pub fn needy_numbers(&self) -> usize {
         self.state().numbers.iter().filter(|n| n.state.needs_care()).count()

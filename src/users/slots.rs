@@ -4,7 +4,7 @@ use crate::store::WaStore;
 use crate::whatsapp::Client;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +57,8 @@ struct State {
     running: HashMap<AccountId, Running>,
     /// Linkings that were asked for in this process and have not begun.
     links: HashSet<AccountId>,
+    /// When linkings whose client has not started were asked for.
+    asked: HashMap<AccountId, Instant>,
     /// Accounts that a task is busy with.
     busy: HashSet<AccountId>,
     /// Accounts that somebody waits beside because their connection is gone.
@@ -106,6 +108,13 @@ impl Slots {
     /// Every running client.
     pub fn all(&self) -> Vec<Running> {
         self.state().running.values().cloned().collect()
+    }
+
+    /// How many clients run, and how many of them are online.
+    pub fn running(&self) -> (u64, u64) {
+        let state = self.state();
+        let online = state.running.values().filter(|r| *r.online.borrow()).count();
+        (state.running.len() as u64, online as u64)
     }
 
     /// Whether a task is at work for an account, or a linking is about to begin.
@@ -181,7 +190,14 @@ impl Slots {
 
     /// A linking was asked for.
     pub fn request_link(&self, account: AccountId) {
-        self.state().links.insert(account);
+        let mut state = self.state();
+        state.links.insert(account);
+        state.asked.insert(account, Instant::now());
+    }
+
+    /// When the linking that starts now was asked for.
+    pub fn asked(&self, account: AccountId) -> Option<Instant> {
+        self.state().asked.remove(&account)
     }
 
     /// Whether a linking was asked for and has not begun; it begins now.

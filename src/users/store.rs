@@ -164,6 +164,11 @@ impl UserDataStore {
         self.0.entries.is_empty()
     }
 
+    /// Looks at each entry. Nothing may wait in there: a part of the map is locked meanwhile.
+    pub(super) fn each(&self, mut look: impl FnMut(&UserEntry)) {
+        self.0.entries.iter().for_each(|entry| look(&entry));
+    }
+
     /// Takes an entry out, unless another one stands in its place already. What has arrived for the person meanwhile gets
     /// a fresh one.
     pub(super) async fn retire(&self, entry: &Arc<UserEntry>) {

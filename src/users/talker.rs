@@ -6,6 +6,7 @@ use crate::domain::text::{MESSAGE_UNITS, utf16_len};
 use crate::domain::{Body, Class, MessageId, Outgoing, Phrase, Timestamp};
 use crate::flows::phrases;
 use crate::limits::Backoff;
+use crate::metrics;
 use crate::store::says::{Said, Say};
 use crate::store::shows::Show;
 use crate::store::{Result, Vault, says, shows};
@@ -174,7 +175,9 @@ impl Talker {
             self.last = Some((say, Said::Again { maybe: false }));
             return Ok(Next::Idle);
         }
-        let next = match self.entry.shared.telegram.send(&out).await {
+        let sent = self.entry.shared.telegram.send(&out).await;
+        count(say.class, &sent, Some(say.since));
+        let next = match sent {
             Ok(message) => {
                 self.trouble = 0;
                 self.entry.shows(say.class, message);
@@ -212,7 +215,9 @@ impl Talker {
             return Ok(Next::Idle);
         }
         let tick = self.ticked.as_ref().is_some_and(|(slot, version)| *slot == show.slot && *version == show.version);
-        match self.put_in_place(&show, tick).await {
+        let shown = self.put_in_place(&show, tick).await;
+        count(show.slot.class(), &shown, None);
+        match shown {
             Ok((message, counts)) => {
                 (self.trouble, self.ticked) = (0, None);
                 self.entry.shows(show.slot.class(), message);
@@ -316,6 +321,21 @@ impl Talker {
                 Ok(None)
             }
         }
+    }
+}
+
+/// `since`: when it was committed, where it is said once and was not shown before.
+fn count<T>(class: Class, sent: &std::result::Result<T, TelegramError>, since: Option<Timestamp>) {
+    let outcome = match sent {
+        Ok(_) => metrics::Said::Sent,
+        Err(TelegramError::RetryAfter(_)) => metrics::Said::RetryAfter,
+        Err(TelegramError::Unreachable(_)) => metrics::Said::Unreachable,
+        Err(TelegramError::Blocked) => metrics::Said::Blocked,
+        Err(TelegramError::Gone | TelegramError::Refused(_)) => metrics::Said::Refused,
+    };
+    metrics::SAID.of(class, outcome).inc();
+    if let Some(since) = since.filter(|_| sent.is_ok()) {
+        metrics::SAID_WAIT.of(class).observe(since.until(Timestamp::now()));
     }
 }
 

@@ -12,6 +12,7 @@ use super::store::UserDataStore;
 use crate::domain::{AccountId, AccountState, Class, Outgoing, Phrase, Plan, Timestamp, UpdateId};
 use crate::flows::{self, Changes, Env, chat};
 use crate::limits::Backoff;
+use crate::metrics::{self, Stepped};
 use crate::store::sends::SendState;
 use crate::store::{Spooled, StoreError, Vault, VaultError, accounts, flags, inbox, profile, says, sends};
 use crate::t;
@@ -268,6 +269,7 @@ async fn input(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Result<A
                     })
                     .await?;
                 if dead {
+                    metrics::STEPS.of(Stepped::SetAside).inc();
                     return Ok(Applied { talk: true, ..Applied::default() });
                 }
             }
@@ -281,7 +283,8 @@ async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Res
     let (bot, mut env, reader) = (entry.shared.spool.bot(), env(entry, now), Arc::clone(&entry.shared.reader));
     let claim = entry.handover.claim();
     let hand_over = claim.is_some();
-    let (applied, taken, handed) = vault
+    let began = Instant::now();
+    let step = vault
         .step_normal(now, move |tx, person| {
             let (mut all, mut taken) = (Applied::default(), 0);
             for row in rows {
@@ -312,7 +315,15 @@ async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Res
             let handed = if hand_over && all.talk { says::take(tx, now)? } else { None };
             Ok((all, taken, handed))
         })
-        .await?;
+        .await;
+    metrics::STEP_TIME.observe(began.elapsed());
+    let outcome = match &step {
+        Ok(_) => Stepped::Done,
+        Err(StoreError::Panicked { .. }) => Stepped::Panicked,
+        Err(_) => Stepped::Failed,
+    };
+    metrics::STEPS.of(outcome).add(step.as_ref().map_or(1, |(_, taken, _)| *taken as u64));
+    let (applied, taken, handed) = step?;
     if let (Some(claim), Some(say)) = (claim, handed) {
         claim.give(say);
     }

@@ -11,6 +11,7 @@ use syn::visit::{self, Visit};
 const ORDER: &[&[&str]] = &[
     // The macro `t!` stands at the root of the crate, as exported macros do, and belongs to `domain`.
     &["domain", "t"],
+    &["metrics"],
     &["words"],
     &["limits"],
     &["store"],

@@ -10,7 +10,7 @@ use sekat::sim::telegram::client::SimUser;
 use sekat::sim::telegram::{RateLimits, SimConfig, TelegramSim};
 use sekat::store::keys::{KeySource, MasterKey, StoreKey};
 use sekat::store::{Claims, DbThreads, Directory, Members, Profiles, RawKey, Spool, Vaults};
-use sekat::telegram::{Api, ApiConfig, PollConfig, Poller, Sender, dispatcher, listener};
+use sekat::telegram::{Api, ApiConfig, Intake, PollConfig, Poller, Sender, dispatcher, listener};
 use sekat::users::port::ReadUpdate;
 use sekat::users::{Settings, Shared, UserDataStore};
 use sekat::whatsapp::{Capabilities, Client, EventSink, Provider, SendOutcome, Start, StartError};
@@ -111,7 +111,7 @@ impl Daemon {
         let route = Arc::new(users.clone());
         let (feed, committed) = listener::feed(route.clone());
         tasks.spawn(dispatcher::run(api.clone(), committed, route, stop.clone()));
-        tasks.spawn(Poller::new(api, spool.clone(), feed, PollConfig::default()).run(stop.clone()));
+        tasks.spawn(Poller::new(api, Intake::new(spool.clone(), feed), PollConfig::default()).run(stop.clone()));
         Ok(Daemon { telegram, users, sessions, spool, stop, tasks, threads })
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Owns the list of findings. It changes nothing: no folder, key or lock is made.
 
+mod http;
 mod local;
 mod servers;
 mod sessions;
@@ -153,6 +154,7 @@ fn examine(config: &Config, findings: &mut Findings) {
         return findings.fail("peers", format!("cannot {error}"), advice);
     }
     runtime.block_on(servers::examine(config, findings));
+    runtime.block_on(http::listener(config, findings));
     runtime.block_on(telegram::examine(config, findings));
 }
 

@@ -15,16 +15,27 @@ const CLOCK_TOLERANCE_SECS: u64 = 30;
 
 pub(super) async fn examine(config: &Config, findings: &mut Findings) {
     let Ok(token) = config.token() else { return };
-    let address = format!("{}/bot{}/getMe", config.telegram.api_url.trim_end_matches('/'), token.expose());
-    match ask(&address).await {
+    let server = format!("{}/bot{}", config.telegram.api_url.trim_end_matches('/'), token.expose());
+    match ask(&format!("{server}/getMe")).await {
         Ok(response) => {
             clock(&response, findings);
-            judge(response, findings).await;
+            if judge(response, findings).await {
+                webhook(config, &server, findings).await;
+            }
         }
         Err(e) => {
             let advice = "check network, name service and firewall, and telegram.api_url";
             findings.fail("telegram", format!("does not answer: {}", in_words(&e)), advice);
         }
+    }
+}
+
+/// What Telegram says of a webhook. Not every server has one.
+async fn webhook(config: &Config, server: &str, findings: &mut Findings) {
+    let Ok(response) = ask(&format!("{server}/getWebhookInfo")).await else { return };
+    let info: serde_json::Value = response.json().await.unwrap_or_default();
+    if info["ok"] == true {
+        super::http::webhook(config, &info["result"], findings);
     }
 }
 
@@ -51,7 +62,8 @@ fn in_words(error: &reqwest::Error) -> &'static str {
     }
 }
 
-async fn judge(response: Response, findings: &mut Findings) {
+/// Whether it answers as it should.
+async fn judge(response: Response, findings: &mut Findings) -> bool {
     let status = response.status();
     let body: serde_json::Value = response.json().await.unwrap_or_default();
     let bot = &body["result"];
@@ -59,6 +71,7 @@ async fn judge(response: Response, findings: &mut Findings) {
         StatusCode::OK if bot["id"].is_number() => {
             let name = bot["username"].as_str().map_or_else(|| format!("id {}", bot["id"]), |name| format!("@{name}"));
             findings.ok("telegram", format!("answers, and knows this bot as {name}"));
+            return true;
         }
         StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND => {
             findings.fail("telegram", "answers, but refuses the token", "ask @BotFather for the bot's present token");
@@ -76,6 +89,7 @@ async fn judge(response: Response, findings: &mut Findings) {
             );
         }
     }
+    false
 }
 
 fn clock(response: &Response, findings: &mut Findings) {

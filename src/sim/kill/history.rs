@@ -178,7 +178,8 @@ impl History {
             }
             report.doubled += unmarked + side.replies.iter().map(|r| r.ids.saturating_sub(1)).sum::<usize>();
             report.doubled_in_flight += marked;
-            report.doubled_in_flight_of_one = report.doubled_in_flight_of_one.max(marked);
+            // What was held up came together: one message that comes again repeats all that it holds.
+            report.doubled_in_flight_of_one = report.doubled_in_flight_of_one.max(marked.min(side.marked));
         }
     }
 }

@@ -6,7 +6,7 @@
 mod history;
 mod traffic;
 
-use super::stage::{Stage, StageConfig};
+use super::stage::{Stage, StageConfig, Updates};
 use anyhow::ensure;
 use history::History;
 use rand::rngs::StdRng;
@@ -22,6 +22,8 @@ use traffic::{Cast, Share};
 pub struct Plan {
     /// How often the daemon is killed.
     pub kills: u32,
+    /// How updates come in.
+    pub way: Updates,
     /// Commands that people send the bot.
     pub updates: usize,
     /// Messages from contacts to people's numbers.
@@ -42,6 +44,7 @@ impl Plan {
         let each = kills as usize * 4;
         Plan {
             kills,
+            way: Updates::default(),
             updates: each,
             inbound: each,
             replies: each,
@@ -75,7 +78,7 @@ pub struct KillReport {
     pub doubled: usize,
     /// Seen more than once, each repeat marked: the row was on its way to Telegram when the daemon was killed.
     pub doubled_in_flight: usize,
-    /// The most of these that one person has.
+    /// The most messages with such repeats that one person has.
     pub doubled_in_flight_of_one: usize,
     /// Messages marked as possible repeats, whether they were or not.
     pub marked: usize,
@@ -125,6 +128,7 @@ async fn play_in(binary: &Path, plan: &Plan, folder: &Path) -> anyhow::Result<Ki
     ensure!(plan.kills > 0, "kill at least once");
     let begin = Instant::now();
     let mut config = StageConfig::new(binary, folder, &Cast::ids());
+    config.updates = plan.way;
     // What is not sent within this is of unknown fate; no link is that slow here.
     config.more = "[whatsapp]\nsend_timeout = \"10s\"\nreconnect_stagger = \"1ms\"\n".to_owned();
     let mut stage = Stage::open(config).await?;

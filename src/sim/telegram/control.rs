@@ -261,6 +261,7 @@ async fn faults(State(shared): Control) -> Served {
 
 async fn clear_faults(State(shared): Control) -> Served {
     shared.world().faults.clear();
+    shared.signals.poll.notify_waiters();
     give(&json!({}))
 }
 

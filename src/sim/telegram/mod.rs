@@ -2,8 +2,8 @@
 //!
 //! It answers `http://ADDR/bot<token>/<Method>` and `http://ADDR/file/bot<token>/<path>` as Telegram does, with Telegram's
 //! own error texts, and is stricter in one thing: parameters and fields that Bot API 10.1 does not document are refused.
-//! Differences worth knowing: a set webhook is never called (updates wait), Markdown is refused, and files are never
-//! fetched from addresses. It owns all state of the simulated Telegram, in memory, and must only listen on loopback.
+//! Differences worth knowing: a webhook is called on this machine only (elsewhere updates wait), Markdown is refused, and
+//! files are never fetched from addresses. It owns all state of the simulated Telegram, in memory, and must only listen on loopback.
 //!
 //! # Control API
 //!
@@ -36,6 +36,7 @@ mod chats;
 pub mod client;
 mod control;
 mod faults;
+mod hooks;
 mod html;
 mod limits;
 mod line;
@@ -206,6 +207,7 @@ async fn bind(listen: SocketAddr) -> io::Result<TcpListener> {
 
 async fn run(listener: TcpListener, cfg: SimConfig, cancel: CancellationToken) -> io::Result<()> {
     let shared = Arc::new(Shared::new(cfg, cancel.clone()));
+    let bringing = tokio::spawn(hooks::run(Arc::clone(&shared)));
     let service = server::router(shared).into_make_service_with_connect_info::<Line>();
     let stopped = cancel.clone();
     let serving =
@@ -216,5 +218,8 @@ async fn run(listener: TcpListener, cfg: SimConfig, cancel: CancellationToken) -
         () = cancel.cancelled() => {}
     }
     // A caller that keeps its connection busy must not keep the server alive.
-    timeout(STOP_WITHIN, serving).await.unwrap_or(Ok(()))
+    let stopped = timeout(STOP_WITHIN, serving).await.unwrap_or(Ok(()));
+    // It heeds the same token, and what it has on its way goes with it.
+    bringing.await.map_err(io::Error::other)?;
+    stopped
 }

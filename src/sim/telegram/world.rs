@@ -137,6 +137,7 @@ impl World {
         fresh.queue = Queue::new(self.queue.next_id());
         // A poll that waits goes on waiting: to be overtaken would tell its bot that another program polls.
         fresh.queue.generation = self.queue.generation;
+        fresh.queue.settings = self.queue.settings;
         fresh.seq = self.seq;
         fresh.last_message_id = self.last_message_id;
         fresh.next_query = self.next_query;

@@ -29,9 +29,9 @@ impl Taken {
         self.due = self.due.or_else(|| Some(Instant::now() + LATEST));
     }
 
-    /// The last one: what waits comes after it.
+    /// The one with the highest number: what waits comes after it, but for what the spool knows to have come late.
     pub(super) fn last(&self) -> Option<UpdateId> {
-        self.updates.last().copied()
+        self.updates.iter().max().copied()
     }
 
     /// When they have to be forgotten; `None` when there are none.

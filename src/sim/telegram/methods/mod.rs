@@ -19,7 +19,7 @@ use super::{
     world::World,
 };
 
-pub(super) use webhook::allowed_kinds;
+pub(super) use webhook::{allowed_kinds, is_local};
 
 /// Longest text of a message, in UTF-16 units without the marks.
 const MAX_TEXT: usize = 4096;

@@ -1,16 +1,17 @@
 //! Methods about where updates go.
 //!
-//! Owns no state. A webhook can be set, told about and deleted, and while it is set polling is refused; updates are
-//! never sent to it, they wait.
+//! Owns no state. While a webhook is set polling is refused; who calls it is `hooks`' business.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 
+use reqwest::Url;
 use serde_json::{Value, json};
 
 use crate::sim::telegram::{
     params::Params,
     reply::{Answer, Refusal},
-    updates::KINDS,
+    updates::{Hook, KINDS},
     world::World,
 };
 
@@ -19,12 +20,28 @@ pub(super) fn set(world: &mut World, params: &Params) -> Answer {
     if url.is_empty() {
         return delete(world, params);
     }
-    let parsed = reqwest::Url::parse(url).map_err(|_| Refusal::bad("bad webhook: invalid webhook URL specified"))?;
-    if parsed.scheme() != "https" {
-        return Err(Refusal::bad("bad webhook: HTTPS url must be provided for webhook"));
+    let parsed = Url::parse(url).map_err(|_| Refusal::bad("bad webhook: invalid webhook URL specified"))?;
+    // A server on the bot's own machine takes plain addresses there, on any port, as a Bot API server run with --local does.
+    if !is_local(&parsed) {
+        if parsed.scheme() != "https" {
+            return Err(Refusal::bad("bad webhook: An HTTPS URL must be provided for webhook"));
+        }
+        if !matches!(parsed.port_or_known_default(), Some(80 | 88 | 443 | 8443)) {
+            return Err(Refusal::bad("bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443"));
+        }
     }
-    if !matches!(parsed.port_or_known_default(), Some(80 | 88 | 443 | 8443)) {
-        return Err(Refusal::bad("bad webhook: Webhook can be set up only on ports 80, 88, 443 or 8443"));
+    let secret = params.text("secret_token").filter(|secret| !secret.is_empty());
+    if secret.is_some_and(|secret| secret.len() > 256) {
+        return Err(Refusal::bad("secret token is too long"));
+    }
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if !secret.unwrap_or_default().bytes().all(allowed) {
+        return Err(Refusal::bad("secret token contains unallowed characters"));
+    }
+    // Telegram puts it within its bounds; here whoever is out of them hears of it.
+    let connections = params.integer("max_connections").unwrap_or(40);
+    if !(1..=100).contains(&connections) {
+        return Err(Refusal::bad("max_connections must be between 1 and 100"));
     }
     if let Some(kinds) = allowed_kinds(params)? {
         world.queue.allow(kinds);
@@ -32,15 +49,20 @@ pub(super) fn set(world: &mut World, params: &Params) -> Answer {
     if params.flag("drop_pending_updates") {
         world.queue.forget_pending();
     }
-    let connections = params.integer("max_connections").unwrap_or(40).clamp(1, 100);
-    world.queue.webhook = Some(json!({ "url": url, "max_connections": connections }));
-    // A waiting poll ends now.
+    world.queue.set_webhook(Some(Hook {
+        url: url.to_owned(),
+        secret: secret.map(str::to_owned),
+        max_connections: usize::try_from(connections).unwrap_or(40),
+        setting: 0,
+        last_error: None,
+    }));
+    // A waiting poll ends now, and what waits is brought.
     world.signals.poll.notify_waiters();
     Ok(Value::Bool(true))
 }
 
 pub(super) fn delete(world: &mut World, params: &Params) -> Answer {
-    world.queue.webhook = None;
+    world.queue.set_webhook(None);
     if params.flag("drop_pending_updates") {
         world.queue.forget_pending();
     }
@@ -48,13 +70,27 @@ pub(super) fn delete(world: &mut World, params: &Params) -> Answer {
 }
 
 pub(super) fn info(world: &World) -> Value {
-    let mut info = world.queue.webhook.clone().unwrap_or_else(|| json!({ "url": "" }));
-    info["has_custom_certificate"] = false.into();
+    let mut info = json!({ "url": "", "has_custom_certificate": false });
+    if let Some(hook) = &world.queue.webhook {
+        info["url"] = hook.url.clone().into();
+        info["max_connections"] = hook.max_connections.into();
+        info["ip_address"] = "127.0.0.1".into();
+        if let Some((at, words)) = &hook.last_error {
+            info["last_error_date"] = (*at).into();
+            info["last_error_message"] = words.clone().into();
+        }
+    }
     info["pending_update_count"] = world.queue.pending().into();
     if let Some(kinds) = world.queue.allowed() {
         info["allowed_updates"] = json!(kinds);
     }
     info
+}
+
+/// Whether an address names this machine.
+pub(in crate::sim::telegram) fn is_local(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// The kinds that a call asks for; `None` when it says nothing about them.
