@@ -234,7 +234,7 @@ pub fn news(event: &ClientEvent) {
         ClientEvent::Online => ONLINE.inc(),
         ClientEvent::Offline(reason) | ClientEvent::Ended { reason, .. } => OFFLINE.of(*reason).inc(),
         ClientEvent::Login(LoginStep::Refused(reason)) => LINK_FAILURES.of(*reason).inc(),
-        ClientEvent::Login(_) | ClientEvent::Ack { .. } | ClientEvent::Receipt { .. } => {}
+        ClientEvent::Login(_) | ClientEvent::Locked { .. } | ClientEvent::Ack { .. } | ClientEvent::Receipt { .. } => {}
     }
 }
 
