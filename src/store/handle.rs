@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::error::{Result, StoreError};
 use super::migrate::{Migration, migrate};
-use super::sqlcipher::{self, RawKey};
+use super::sqlcipher::{self, Pages, RawKey};
 use super::threads::{DbThreads, Turn};
 pub use idle::OpenFiles;
 
@@ -63,6 +63,7 @@ struct Inner {
     turn: Turn,
     path: PathBuf,
     key: RawKey,
+    pages: Pages,
     migrations: &'static [Migration],
     /// Locked by jobs only; they run one at a time in this handle's turn, so nobody waits for it.
     open: Mutex<Option<Open>>,
@@ -136,7 +137,7 @@ impl Inner {
     }
 
     fn open_file(&self) -> Result<Open> {
-        let mut conn = sqlcipher::open(&self.path, &self.key)?;
+        let mut conn = sqlcipher::open(&self.path, &self.key, self.pages)?;
         migrate(&mut conn, self.migrations)?;
         Ok(Open { conn, durability: Durability::Full })
     }
@@ -243,7 +244,7 @@ impl std::fmt::Debug for Handle {
 impl Handle {
     /// Takes what is needed to open the file, and does not touch it yet. There must be one handle per file.
     pub fn new(threads: DbThreads, turn: Turn, path: PathBuf, key: RawKey, migrations: &'static [Migration]) -> Handle {
-        Self::build(threads, turn, path, key, migrations, None)
+        Self::build(threads, turn, path, (key, Pages::Large), migrations, None)
     }
 
     /// The same, for a file that [`OpenFiles::close_idle`] closes when nobody uses it.
@@ -251,18 +252,18 @@ impl Handle {
         threads: DbThreads,
         turn: Turn,
         path: PathBuf,
-        key: RawKey,
+        (key, pages): (RawKey, Pages),
         migrations: &'static [Migration],
         watch: OpenFiles,
     ) -> Handle {
-        Self::build(threads, turn, path, key, migrations, Some(watch))
+        Self::build(threads, turn, path, (key, pages), migrations, Some(watch))
     }
 
     fn build(
         threads: DbThreads,
         turn: Turn,
         path: PathBuf,
-        key: RawKey,
+        (key, pages): (RawKey, Pages),
         migrations: &'static [Migration],
         watch: Option<OpenFiles>,
     ) -> Handle {
@@ -271,6 +272,7 @@ impl Handle {
             turn,
             path,
             key,
+            pages,
             migrations,
             open: Mutex::new(None),
             is_open: AtomicBool::new(false),

