@@ -14,11 +14,19 @@ use std::time::Duration;
 struct Seen {
     plain: usize,
     marked: usize,
+    /// In which message, the last time.
+    last: Option<i64>,
 }
 
 impl Seen {
-    fn count(&mut self, message: &SimMessage) {
-        if message.text.contains(REPEAT) { self.marked += 1 } else { self.plain += 1 }
+    /// Counts it. Gives the message that it repeats, if it does.
+    fn count(&mut self, message: &SimMessage) -> Option<i64> {
+        if message.text.contains(REPEAT) {
+            self.marked += 1
+        } else {
+            self.plain += 1
+        }
+        self.last.replace(message.message_id)
     }
 
     fn total(self) -> usize {
@@ -47,6 +55,9 @@ struct Side {
     /// Messages that were for somebody else.
     strayed: usize,
     marked: usize,
+    /// Messages of which something came again later. One of them may have held several things that were held up, and after
+    /// a kill each of these comes by itself.
+    repeated: HashSet<i64>,
 }
 
 struct Reply {
@@ -82,16 +93,17 @@ impl History {
             let bots: Vec<&SimMessage> = chat.iter().filter(|m| m.from_bot && !m.deleted).collect();
             let mut answers: HashMap<i64, (Seen, &SimMessage)> = HashMap::new();
             let mut forwarded: HashMap<&str, Seen> = HashMap::new();
+            let mut repeated = HashSet::new();
             for message in &bots {
                 if let Some(to) = message.reply_to {
                     let entry = answers.entry(to).or_insert((Seen::default(), message));
-                    entry.0.count(message);
+                    repeated.extend(entry.0.count(message));
                     // Messages come in the order of their ids.
                     entry.1 = message;
                 } else {
                     // One message may bring several.
                     for text in message.text.split("\n\n").skip(1).filter(|text| text.starts_with("in-")) {
-                        forwarded.entry(text).or_default().count(message);
+                        repeated.extend(forwarded.entry(text).or_default().count(message));
                     }
                 }
             }
@@ -115,6 +127,7 @@ impl History {
                     .collect(),
                 strayed: forwarded.keys().filter(|text| !own.contains(*text)).count(),
                 marked: bots.iter().filter(|m| m.text.contains(REPEAT)).count(),
+                repeated,
             });
         }
         Ok(History { sides })
@@ -178,8 +191,7 @@ impl History {
             }
             report.doubled += unmarked + side.replies.iter().map(|r| r.ids.saturating_sub(1)).sum::<usize>();
             report.doubled_in_flight += marked;
-            // What was held up came together: one message that comes again repeats all that it holds.
-            report.doubled_in_flight_of_one = report.doubled_in_flight_of_one.max(marked.min(side.marked));
+            report.doubled_in_flight_of_one = report.doubled_in_flight_of_one.max(side.repeated.len());
         }
     }
 }
@@ -226,10 +238,12 @@ mod tests {
             replies: vec![reply(1, Some("✓ sent")), reply(0, Some("✓ sent")), reply(2, Some("✓ sent")), reply(1, None)],
             strayed: 1,
             marked: 0,
+            repeated: HashSet::from([1]),
         };
         let mut report = KillReport::default();
         History { sides: vec![side] }.judge(&mut report);
         assert_eq!((report.lost, report.doubled, report.strayed), (4, 2, 1));
+        assert_eq!(report.doubled_in_flight_of_one, 1);
         assert!(!report.is_clean());
     }
 }

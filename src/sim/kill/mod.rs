@@ -78,7 +78,8 @@ pub struct KillReport {
     pub doubled: usize,
     /// Seen more than once, each repeat marked: the row was on its way to Telegram when the daemon was killed.
     pub doubled_in_flight: usize,
-    /// The most messages with such repeats that one person has.
+    /// The most messages of one person of which something came again: what Telegram's limits hold up comes together, so one
+    /// message on its way at a kill may bring several repeats.
     pub doubled_in_flight_of_one: usize,
     /// Messages marked as possible repeats, whether they were or not.
     pub marked: usize,
