@@ -177,10 +177,11 @@ impl Shared {
                 }
                 let began = Instant::now();
                 let panicked = catch_unwind(AssertUnwindSafe(job)).is_err();
-                metrics::DB_JOB_TIME.observe(began.elapsed());
+                let took = began.elapsed();
                 queue = self.lock();
                 queue.stats.panicked += u64::from(panicked);
                 queue.done(turn);
+                metrics::DB_JOB_TIME.observe(took);
             } else if queue.stopping && queue.stats.queued == 0 {
                 break;
             } else {
