@@ -281,7 +281,11 @@ async fn a_refused_message_says_why() -> anyhow::Result<()> {
         assert_eq!(scene.ana.wait_for(outcome, PATIENCE).await?.text, expected);
     }
     assert_eq!(inbox(&scene.stage, CITRA).await?, Vec::<String>::new());
-    scene.ana.wait_text("write to nobody new until", PATIENCE).await?;
+    until("the lock's end to be told", async || {
+        let told = news(&scene.ana, &scene.ana_saw).await?;
+        Ok(told.iter().any(|text| text.contains("write to nobody new until")).then_some(()))
+    })
+    .await?;
     scene.works("now it goes").await?;
     let told = news(&scene.ana, &scene.ana_saw).await?;
     assert_eq!(told.iter().filter(|text| text.starts_with("🔒")).count(), 1, "each end is told once: {told:?}");

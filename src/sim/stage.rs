@@ -87,6 +87,8 @@ pub struct Stage {
 
 /// How long anything on a stage may take before it counts as failed. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// People of a story ask more often than people do.
+const LIMITS: &str = "[limits]\ncreate_per_minute = 1000\nstatus_per_minute = 1000\nqr_refresh_per_minute = 1000\n";
 
 impl Stage {
     /// Starts the simulators and the daemon.
@@ -173,7 +175,7 @@ impl Stage {
         let (mode, sections) = self.way_in();
         let text = format!(
             "[telegram]\napi_url = \"{}\"\ntoken_file = \"{}\"\n{mode}{rates}\n[access]\nallow = [{allow}]\n{}\n[data]\ndir = \"{}\"\n\n\
-             [sessions]\nenabled = {}\ndir = \"{}\"\n\n[whatsapp.web]\nendpoint = \"{}\"\n\n[log]\nlevel = \"{}\"\n\n{sections}{}",
+             [sessions]\nenabled = {}\ndir = \"{}\"\n\n[whatsapp.web]\nendpoint = \"{}\"\n\n[log]\nlevel = \"{}\"\n\n{LIMITS}\n{sections}{}",
             self.telegram.api_url(),
             folder.join("token").display(),
             self.config.access,

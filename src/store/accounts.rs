@@ -67,13 +67,14 @@ pub fn list(db: &Connection) -> Result<Vec<Account>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-/// Numbers that were linked once and are logged out, newest first; without those that are linked again.
+/// Numbers that were linked once and are logged out, newest first; without those that are linked again, and those that never
+/// came to anything.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn former(db: &Connection) -> Result<Vec<Account>> {
     let mut query = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM accounts WHERE state = 'removed' AND phone IS NOT NULL AND reason IS NOT 'wa-number-taken'
+        "SELECT {COLUMNS} FROM accounts WHERE state = 'removed' AND phone IS NOT NULL AND coalesce(reason, '') NOT IN ('wa-number-taken', 'wa-qr-loop')
            AND NOT EXISTS (SELECT 1 FROM accounts AS newer WHERE newer.phone = accounts.phone
              AND (newer.state != 'removed' OR newer.id > accounts.id)) ORDER BY id DESC"
     ))?;
