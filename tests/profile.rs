@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 use sekat::domain::profile::{REGISTRATION_LIFE, Shows};
 use sekat::domain::{
-    About, AccountId, Details, Email, Language, LoginMethod, PersonName, PhoneNumber, Place, TelegramId, Timestamp,
+    About, AccountId, Details, Email, Language, PersonName, PhoneNumber, Place, TelegramId, Timestamp,
 };
 use sekat::store::keys::MasterKey;
 use sekat::store::profile::{self, Edition};
@@ -142,7 +142,8 @@ async fn a_vault_from_before_profiles_keeps_everything_and_gets_them() {
     let before = handle(&schema::USER[..1]);
     before
         .tx(Durability::Full, |tx| {
-            accounts::create(tx, &LoginMethod::Qr, NOW)?;
+            let number = "INSERT INTO accounts (state, method, created_at) VALUES ('qr_scanning', '\"qr\"', ?1)";
+            tx.execute(number, [NOW.0])?;
             tx.execute("INSERT INTO conversation VALUES (1, '\"link_number\"', ?1)", [NOW.0])?;
             tx.execute("INSERT INTO flags VALUES ('language', 'id')", [])?;
             tx.execute("INSERT INTO contacts VALUES ('1@s', 'Citra')", [])?;
@@ -161,7 +162,7 @@ async fn a_vault_from_before_profiles_keeps_everything_and_gets_them() {
             let (locale, known) = (flags::locale(tx)?, profile::get(tx)?.is_some());
             assert_eq!(locale.language, Language::Indonesian);
             assert_eq!(locale.zone, if known { Tz::Asia__Makassar } else { Tz::UTC });
-            assert_eq!(tx.query_row("PRAGMA user_version", [], |r| r.get::<_, u32>(0))?, 5);
+            assert_eq!(tx.query_row("PRAGMA user_version", [], |r| r.get::<_, usize>(0))?, schema::USER.len());
             profile::save(tx, &details("Ana"), NOW)
         })
         .await
