@@ -47,7 +47,7 @@ async fn look_once(entry: &Arc<UserEntry>, vault: &Vault, account: AccountId) ->
     let env = worker::env(entry, now);
     let (left, applied) = vault
         .step(now, move |tx, person| {
-            let known = kept::get(tx, ABSENCES)?.unwrap_or_default();
+            let known = kept::all(tx)?.get(ABSENCES).unwrap_or_default();
             Ok(match look(accounts::get(tx, account)?.as_ref(), known, &env) {
                 Look::Over => (None, Applied::default()),
                 Look::Later(left) => (Some(left), Applied::default()),
