@@ -147,7 +147,7 @@ async fn open(binary: &Path, numbers: u64, stop: &CancellationToken, tasks: &Tas
     progress("a first message to each");
     for n in 0..numbers {
         scene.write(n, "Good morning!").await?;
-        let mut person = scene.bed.person(n);
+        let person = scene.bed.person(n);
         scene.asked.push(person.wait_text("Good morning!", PATIENCE).await?.message_id);
     }
     for n in 0..numbers {

@@ -40,6 +40,8 @@ pub enum Bench {
     Messages,
     /// Random kills: what is lost, what is doubled
     Kill,
+    /// Ten minutes in which everything goes wrong at random, and two kills: what is lost, what is doubled
+    Chaos,
     /// Session files: written, read at a start, used meanwhile
     Sessions,
     /// A start with many known people and their numbers
@@ -53,7 +55,7 @@ pub enum Bench {
 }
 
 /// What `all` measures, in this order.
-const ALL: [Bench; 11] = [
+const ALL: [Bench; 12] = [
     Bench::Updates,
     Bench::Cold,
     Bench::Link,
@@ -61,6 +63,7 @@ const ALL: [Bench; 11] = [
     Bench::Messages,
     Bench::Memory,
     Bench::Kill,
+    Bench::Chaos,
     Bench::Sessions,
     Bench::Restart,
     Bench::Sweep,
@@ -128,6 +131,7 @@ async fn one(bench: Bench, binary: &Path, options: &Options) -> anyhow::Result<V
         Bench::Flood => Box::pin(flood::run(binary, options)).await,
         Bench::Messages => Box::pin(messages::run(binary, options)).await,
         Bench::Kill => Box::pin(kill::run(binary, options)).await,
+        Bench::Chaos => Box::pin(kill::chaos(binary, options)).await,
         Bench::Restart => Box::pin(restart::run(binary, options)).await,
         Bench::Sweep => Box::pin(sweep::run(options)).await,
         Bench::Sessions => Box::pin(sessions::run(options)).await,
