@@ -9,6 +9,7 @@ mod hybrid;
 mod kill;
 mod link;
 mod memory;
+mod messages;
 mod report;
 mod restart;
 pub mod sessions;
@@ -35,6 +36,8 @@ pub enum Bench {
     Link,
     /// What neighbours notice of one who floods
     Flood,
+    /// Messages a second from WhatsApp into chats, and from chats to WhatsApp
+    Messages,
     /// Random kills: what is lost, what is doubled
     Kill,
     /// Session files: written, read at a start, used meanwhile
@@ -50,11 +53,12 @@ pub enum Bench {
 }
 
 /// What `all` measures, in this order.
-const ALL: [Bench; 10] = [
+const ALL: [Bench; 11] = [
     Bench::Updates,
     Bench::Cold,
     Bench::Link,
     Bench::Flood,
+    Bench::Messages,
     Bench::Memory,
     Bench::Kill,
     Bench::Sessions,
@@ -122,6 +126,7 @@ async fn one(bench: Bench, binary: &Path, options: &Options) -> anyhow::Result<V
         Bench::Cold => Box::pin(cold::run(binary, options)).await,
         Bench::Link => Box::pin(link::run(binary, options)).await,
         Bench::Flood => Box::pin(flood::run(binary, options)).await,
+        Bench::Messages => Box::pin(messages::run(binary, options)).await,
         Bench::Kill => Box::pin(kill::run(binary, options)).await,
         Bench::Restart => Box::pin(restart::run(binary, options)).await,
         Bench::Sweep => Box::pin(sweep::run(options)).await,
