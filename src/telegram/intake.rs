@@ -260,8 +260,8 @@ mod tests {
     use crate::telegram::listener::feed;
     use crate::users::port::Route;
     use serde_json::json;
-    use std::fs::OpenOptions;
     use std::process::Command;
+    use tokio::fs::OpenOptions;
     use tokio::sync::Notify;
 
     fn update(id: i64, user: u64) -> Value {
@@ -321,11 +321,10 @@ mod tests {
             }
             assert!(futures_util::poll!(&mut acknowledged).is_pending());
             // Waits for whoever reads there: the flush.
-            let log = path("spool.db-wal");
-            let slow = tokio::task::spawn_blocking(move || OpenOptions::new().write(true).open(log));
+            let mut writing = OpenOptions::new();
             let slow = tokio::select! {
                 () = &mut acknowledged => panic!("acknowledged before it was flushed"),
-                slow = slow => slow.unwrap().unwrap(),
+                slow = writing.write(true).open(path("spool.db-wal")) => slow.unwrap(),
             };
             std::fs::rename(path("aside"), path("spool.db-wal")).unwrap();
             drop(slow);
