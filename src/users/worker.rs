@@ -135,11 +135,11 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
         park(entry, vault).await?;
     }
     orders::carry_out(entry, users, vault).await?;
-    let told = entry.news.take(NEWS);
-    let more_news = told.len() == NEWS;
-    if !told.is_empty() {
+    if !entry.news.is_empty() {
         entry.note_awake_for_good().await?;
     }
+    let told = entry.news.take(NEWS);
+    let more_news = told.len() == NEWS;
     news::take(entry, vault, told).await?;
     let mut rows = spool.next(entry.id(), &[], taken.last(), BATCH).await?;
     // What arrives after this look knocks again.

@@ -32,8 +32,8 @@ impl Open {
 
     /// One transaction in the file at `path`.
     pub fn tx<T>(&mut self, path: &Path, durability: Durability, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
-        let first = std::mem::take(&mut self.log_is_new) && durability == Durability::Normal && log::is_empty(path);
-        if first {
+        // One that must be on the disk flushes the log that it begins; one that only reads begins none.
+        if durability == Durability::Normal && std::mem::take(&mut self.log_is_new) && log::is_empty(path) {
             let unflushed = Unflushed::begin(self)?;
             return commit(&mut unflushed.0.conn, work);
         }
