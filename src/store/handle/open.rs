@@ -32,10 +32,13 @@ impl Open {
 
     /// One transaction in the file at `path`.
     pub fn tx<T>(&mut self, path: &Path, durability: Durability, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
-        // One that must be on the disk flushes the log that it begins; one that only reads begins none.
-        if durability == Durability::Normal && std::mem::take(&mut self.log_is_new) && log::is_empty(path) {
-            let unflushed = Unflushed::begin(self)?;
-            return commit(&mut unflushed.0.conn, work);
+        // One that only reads begins no log, and one that must be on the disk flushes the log that it begins.
+        if durability == Durability::Normal && self.log_is_new {
+            self.log_is_new = log::is_empty(path);
+            if self.log_is_new {
+                let unflushed = Unflushed::begin(self)?;
+                return commit(&mut unflushed.0.conn, work);
+            }
         }
         if self.durability != durability {
             let level = match durability {
