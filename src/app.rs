@@ -17,7 +17,7 @@ use crate::session::{Server, SessionStore, SplitStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
 use crate::store::{Claims, DbThreads, Directory, Members, Profiles, RawKey, Spool, Vaults};
 use crate::telegram::{Api, ApiConfig, ApiError, Intake, Reader, Sender, dispatcher, listener};
-use crate::users::{Settings, Shared, UserDataStore};
+use crate::users::{Guard, Room, Settings, Shared, UserDataStore};
 use crate::whatsapp::web::{WebConfig, WebProvider};
 use crate::words;
 use anyhow::Context as _;
@@ -76,6 +76,7 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     if let Some(site) = &site {
         site.is_up(Up { users: users.clone(), intake: stats, mode, sessions: engine, hook });
     }
+    tasks.spawn(users.clone().guard());
     tasks.spawn(users.clone().sweep());
     tasks.spawn(users.clone().close_databases());
     tasks.spawn(users.clone().write_sessions());
@@ -175,6 +176,8 @@ fn shared(
         stop: lifecycle.shutdown.graceful.clone(),
         tasks: lifecycle.shutdown.tracker.clone(),
         reconnects: Semaphore::new(1),
+        guard: Guard::new(config.guard.memory.0, config.limits.disk_reserve.0, data.clone(), config.guard.every),
+        room: Room::new(usize::try_from(config.whatsapp.max_clients)?.try_into()?, true),
     })
 }
 
@@ -267,6 +270,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
                 qr_refresh: per_minute(config.limits.qr_refresh_per_minute)?,
             },
             tell_away_after: config.whatsapp.tell_away_after,
+            warn_phone_after: config.whatsapp.warn_phone_after,
             session_ttl: config.session.ttl,
             idle_close: config.store.idle_close,
             country: config.registration.country,

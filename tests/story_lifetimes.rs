@@ -77,7 +77,9 @@ fn found(stage: &Stage, field: &str) -> anyhow::Result<usize> {
 /// Lines of the log that tell of trouble.
 fn trouble(stage: &Stage) -> anyhow::Result<Vec<String>> {
     let log = std::fs::read_to_string(stage.log())?;
-    Ok(log.lines().filter(|l| l.contains("ERROR") || l.contains("WARN")).map(str::to_owned).collect())
+    // How full the disk is depends on the machine.
+    let told = log.lines().filter(|l| (l.contains("ERROR") || l.contains("WARN")) && !l.contains("guard-scarce"));
+    Ok(told.map(str::to_owned).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -293,7 +293,7 @@ fn overwrite(path: &Path, from: usize, count: usize) -> std::io::Result<()> {
     std::fs::write(path, bytes)
 }
 
-const DAMAGES: [Damage; 6] = [
+const DAMAGES: [Damage; 7] = [
     Damage { what: "first page", code: "db-key", harm: |f| overwrite(&f.join("user.db"), 100, 64) },
     Damage { what: "later pages", code: "db-corrupt", harm: |f| overwrite(&f.join("user.db"), 4096, usize::MAX) },
     Damage {
@@ -301,6 +301,7 @@ const DAMAGES: [Damage; 6] = [
         code: "db-io",
         harm: |f| std::fs::remove_file(f.join("user.db")).and_then(|()| std::fs::create_dir(f.join("user.db"))),
     },
+    Damage { what: "database lost", code: "db-missing", harm: |f| std::fs::remove_file(f.join("user.db")) },
     Damage { what: "key changed", code: "key-", harm: |f| overwrite(&f.join("key"), 40, 8) },
     Damage { what: "key cut", code: "key-", harm: |f| std::fs::write(f.join("key"), b"short") },
     Damage { what: "key lost", code: "key-missing", harm: |f| std::fs::remove_file(f.join("key")) },

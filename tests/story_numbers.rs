@@ -5,6 +5,7 @@ mod support;
 use anyhow::ensure;
 use sekat::sim::stage::{PATIENCE, Stage, StageConfig};
 use sekat::sim::telegram::client::SimUser;
+use sekat::sim::telegram::wire::SimMessage;
 use support::*;
 
 const OWNER: u64 = 9001;
@@ -59,6 +60,26 @@ async fn a_plan_says_how_many_numbers_and_a_smaller_one_logs_nothing_out() -> an
     }
     assert!(sekat(&stage, &["plan", "clear", "1001"]).await?.contains("up to 10 numbers"));
     assert!(status(&mut ana).await?.contains("Numbers: 2 of 10\n"));
+    stage.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_of_which_nothing_is_heard_is_warned_of_in_time_and_once() -> anyhow::Result<()> {
+    let (_folder, mut stage) = stage("[whatsapp]\nwarn_phone_after = \"4s\"\n").await?;
+    let mut ana = stage.person(ANA, "Ana");
+    stage.link_by_code(&mut ana, ANA_NUMBER).await?;
+    let warned = ana.wait_text("Nothing has been heard of the phone of +628110000001 since", PATIENCE).await?;
+    assert!(warned.text.ends_with("\nCode: wa-phone-offline"), "{}", warned.text);
+    stage.kill().await?;
+    stage.start().await?;
+    settled(&mut ana).await?;
+    numbers_say(&mut ana, "🟢 +628110000001 — connected").await?;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(ana.transcript().await?.iter().filter(|m| m.text.contains("wa-phone-offline")).count(), 1);
+    // The phone writes to somebody, and by that is seen.
+    stage.whatsapp.send(ANA_NUMBER, CITRA, "from my phone").await?;
+    let back = |m: &SimMessage| m.message_id == warned.message_id && m.text.contains("has been heard of again");
+    ana.wait_for(back, PATIENCE).await?;
     stage.close().await
 }
 

@@ -187,6 +187,25 @@ async fn a_healed_black_hole_brings_the_client_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_answers_pings_and_takes_no_message_is_replaced() {
+    let (world, owner) = world().await;
+    world.sim.inject(OWNER, &Fault::WithholdAcks { deliver: false, times: None }).unwrap();
+    let heard = owner.client.heard_at().expect("it is online");
+    assert_eq!(owner.client.send_text(&anna(), "x", "ID9", Duration::from_secs(21)).await, SendOutcome::Unknown);
+    owner.sink.event("the end of that connection", |event| matches!(event, ClientEvent::Offline(_))).await;
+    world.sim.clear_faults(OWNER).unwrap();
+    tokio::time::timeout(SOON, async {
+        while !owner.client.is_online() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+    .unwrap();
+    assert_eq!(owner.client.send_text(&anna(), "y", "ID10", SOON).await, SendOutcome::Accepted);
+    assert!(owner.client.heard_at() > Some(heard));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closing_during_a_send_tells_unknown_and_waits_for_nobody() {
     let (world, owner) = world().await;
     world.sim.inject(OWNER, &Fault::WithholdAcks { deliver: false, times: None }).unwrap();

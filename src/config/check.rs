@@ -180,13 +180,17 @@ fn whatsapp(config: &Config, report: &mut impl FnMut(&'static str, String)) {
         ("whatsapp.shutdown_timeout", whatsapp.shutdown_timeout),
         ("whatsapp.send_timeout", whatsapp.send_timeout),
         ("whatsapp.tell_away_after", whatsapp.tell_away_after),
+        ("whatsapp.warn_phone_after", whatsapp.warn_phone_after),
     ] {
         if value.is_zero() {
             report(key, "must be longer than 0".to_owned());
         }
     }
-    for (key, value) in [("whatsapp.qr_per_hour", whatsapp.qr_per_hour), ("whatsapp.max_numbers", whatsapp.max_numbers)]
-    {
+    for (key, value) in [
+        ("whatsapp.qr_per_hour", whatsapp.qr_per_hour),
+        ("whatsapp.max_numbers", whatsapp.max_numbers),
+        ("whatsapp.max_clients", whatsapp.max_clients),
+    ] {
         if value == 0 {
             report(key, "must be at least 1, or nobody could link a number".to_owned());
         }

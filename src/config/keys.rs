@@ -116,8 +116,10 @@ keys! {
     "whatsapp.close_timeout" => whatsapp.close_timeout, "how long one number may take to disconnect";
     "whatsapp.shutdown_timeout" => whatsapp.shutdown_timeout, "how long all may take when the daemon stops";
     "whatsapp.reconnect_stagger" => whatsapp.reconnect_stagger, "pause between numbers connecting at start";
+    "whatsapp.warn_phone_after" => whatsapp.warn_phone_after, "a user is warned when a number's phone was offline this long";
     "whatsapp.tell_away_after" => whatsapp.tell_away_after, "a user is told of a number away this long";
     "whatsapp.qr_per_hour" => whatsapp.qr_per_hour, "QR logins a user may start in an hour";
+    "whatsapp.max_clients" => whatsapp.max_clients, "numbers that may be connected at once, all users together";
     "whatsapp.max_numbers" => whatsapp.max_numbers, "numbers a user without a plan may link";
     "whatsapp.send_timeout" => whatsapp.send_timeout, "after this a send's outcome is unknown";
     "whatsapp.web.endpoint" => whatsapp.web.endpoint, "WebSocket address of the WhatsApp server";
@@ -132,7 +134,9 @@ keys! {
     "limits.create_per_minute" => limits.create_per_minute, "linkings a user may begin in a minute";
     "limits.status_per_minute" => limits.status_per_minute, "looks at one's numbers in a minute";
     "limits.qr_refresh_per_minute" => limits.qr_refresh_per_minute, "new QR pictures in a minute";
-    "limits.disk_reserve" => limits.disk_reserve, "doctor warns when less is free";
+    "limits.disk_reserve" => limits.disk_reserve, "what is kept free on the disk of the data folder";
+    "guard.memory" => guard.memory, "resident memory beyond which nothing new is taken";
+    "guard.every" => guard.every, "how often memory, file handles and disk are looked at";
     "http.listen" => http.listen, "where health, figures and the webhook are";
     "http.token" => http.token, "what whoever asks must show; better: token_file";
     "http.token_file" => http.token_file, "file that holds it";

@@ -54,6 +54,8 @@ pub struct Config {
     pub session: Session,
     /// How much one person may use.
     pub limits: Limits,
+    /// What the daemon may use.
+    pub guard: Guard,
     /// Health, figures, and the webhook.
     pub http: Http,
     /// The log.
@@ -220,10 +222,14 @@ pub struct WhatsApp {
     pub reconnect_stagger: Duration,
     /// How long a number may be without a connection before its user is told.
     pub tell_away_after: Duration,
+    /// After how long without a sign of its phone a number's user is warned.
+    pub warn_phone_after: Duration,
     /// QR logins one user may start in an hour.
     pub qr_per_hour: u32,
     /// Numbers one user without a plan may link.
     pub max_numbers: u32,
+    /// Clients that may run at once, everybody's together.
+    pub max_clients: u32,
     /// How long one send may take before its outcome is unknown.
     pub send_timeout: Duration,
     /// The native client.
@@ -272,8 +278,17 @@ pub struct Limits {
     pub status_per_minute: u32,
     /// How many new QR pictures a user may ask for in a minute.
     pub qr_refresh_per_minute: u32,
-    /// `sekat doctor` warns when less than this is free on the data folder's disk.
+    /// What is kept free on the data folder's disk: beyond it nothing new is taken, and `sekat doctor` warns.
     pub disk_reserve: Size,
+}
+
+/// `[guard]`
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// Resident memory beyond which nothing new is taken.
+    pub memory: Size,
+    /// How often memory, file handles and disk are looked at.
+    pub every: Duration,
 }
 
 /// `[log]`
@@ -343,8 +358,10 @@ impl Default for WhatsApp {
             shutdown_timeout: Duration::from_secs(10),
             reconnect_stagger: Duration::from_millis(50),
             tell_away_after: Duration::from_secs(120),
+            warn_phone_after: Duration::from_hours(12 * 24),
             qr_per_hour: 5,
             max_numbers: 10,
+            max_clients: 5_000,
             send_timeout: Duration::from_secs(30),
             web: WhatsAppWeb::default(),
         }
@@ -372,6 +389,12 @@ impl Default for Session {
             nodes: 1,
             node: "main".to_owned(),
         }
+    }
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self { memory: Size(4 << 30), every: Duration::from_secs(30) }
     }
 }
 

@@ -106,6 +106,10 @@ reasons! {
     Unavailable = "wa-unavailable",
     /// No connection to WhatsApp.
     NetworkAway = "wa-network-away",
+    /// Nothing was heard of the phone for so long that WhatsApp will log its linked devices out.
+    PhoneOffline = "wa-phone-offline",
+    /// More numbers are to be connected than there is room for; this one waits in line.
+    NoPlace = "wa-no-place",
     /// The phone asks for a passkey before it links.
     PasskeyRequired = "wa-passkey-required",
     /// All QR pictures went by without a scan.

@@ -121,6 +121,14 @@ impl Slot {
     pub fn absence(account: AccountId, since: Timestamp) -> Self {
         Slot(format!("away:{account}:{}", since.0))
     }
+    /// The message that tells that nothing is heard of a number's phone, by when it last was.
+    pub fn phone(account: AccountId, seen_at: Timestamp) -> Self {
+        Slot(format!("phone:{account}:{}", seen_at.0))
+    }
+    /// The message that tells which place a number has in line, by when it began to wait.
+    pub fn in_line(account: AccountId, since: Timestamp) -> Self {
+        Slot(format!("line:{account}:{}", since.0))
+    }
     /// The message that tells what became of an answer sent to WhatsApp.
     pub fn outcome(message_id: &str) -> Self {
         Slot(format!("out:{message_id}"))

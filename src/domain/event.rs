@@ -26,6 +26,8 @@ pub enum ClientEvent {
         /// Why it was refused; `None` when it was taken.
         refused: Option<Reason>,
     },
+    /// Something came from the phone itself; told now and then only.
+    PhoneSeen,
     /// WhatsApp lets the number write to nobody new for a while.
     Locked {
         /// How long.

@@ -23,6 +23,7 @@ pub mod phone;
 pub mod phrase;
 pub mod plan;
 pub mod profile;
+pub mod resource;
 pub mod text;
 pub mod zones;
 
@@ -46,4 +47,5 @@ pub use phone::{Country, PhoneNumber};
 pub use phrase::{Arg, Choice, Language, Phrase};
 pub use plan::Plan;
 pub use profile::{Card, CardId, Details, Profile, Registration, Shows};
+pub use resource::Resource;
 pub use text::RichText;

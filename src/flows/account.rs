@@ -1,6 +1,7 @@
 //! What a number's news mean for its record and its owner.
 use super::away::{self, Absences};
 use super::onboarding::{self, Progress};
+use super::phone::{self, Phones};
 use super::{AccountChange, Changes, Env, button, phrases};
 use crate::domain::effect::Slot;
 use crate::domain::{
@@ -17,6 +18,8 @@ pub struct Known {
     pub progress: Progress,
     /// Which numbers were away.
     pub absences: Absences,
+    /// When their phones were last heard of.
+    pub phones: Phones,
     /// Until when which numbers may write to nobody new, as their owner was told.
     pub locked: Locks,
 }
@@ -35,6 +38,7 @@ pub fn news(account: &Account, event: &ClientEvent, known: Known, env: &Env) -> 
         ClientEvent::Offline(reason) if account.state.is_linked() => gone(account, *reason, known.absences, env),
         ClientEvent::Offline(_) => Changes::default(),
         ClientEvent::Ended { reason, until } => ended(account, *reason, *until, known.absences, env),
+        ClientEvent::PhoneSeen => phone::seen(account, known.phones, env),
         ClientEvent::Locked { until } => locked(account, *until, known.locked, env),
         ClientEvent::Ack { .. } | ClientEvent::Receipt { .. } => Changes::default(),
     }

@@ -111,12 +111,13 @@ mod tests {
             qr_per_hour: 1,
             rates: Rates::all(NonZeroU32::MAX),
             tell_away_after: AFTER,
+            warn_phone_after: AFTER,
             session_ttl: AFTER,
             idle_close: AFTER,
             country: Country::default(),
         };
         let (now, awake) = (Timestamp(seconds * 1_000), Awake::default());
-        Env { now, message_id: String::new(), rules, awake, flows: &[], role: Role::Member, plan: None }
+        Env { now, message_id: String::new(), rules, awake, flows: &[], role: Role::Member, plan: None, full: None }
     }
 
     /// A number that comes and goes, and what its owner sees of that.

@@ -41,6 +41,9 @@ fn hindrance(user: &UserContext, env: &Env) -> Option<Changes> {
     if user.accounts().iter().any(|a| a.state == AccountState::QrScanning) {
         return Some(Changes::default().say(t!("link-already")));
     }
+    if env.full.is_some() {
+        return Some(Changes::default().say(t!("link-full", code = "guard-full")));
+    }
     let used = user.accounts().iter().filter(|a| a.state.counts()).count();
     (used >= env.rules.max_numbers)
         .then(|| Changes::default().say(t!("link-too-many", used = used, allowed = env.rules.max_numbers)))

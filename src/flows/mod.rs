@@ -10,6 +10,7 @@ pub mod details;
 pub mod engine;
 pub mod erase;
 pub mod language;
+pub mod line;
 pub mod link;
 pub mod logout;
 pub mod members;
@@ -19,6 +20,7 @@ pub mod numbers;
 pub mod onboarding;
 pub mod paging;
 pub mod people;
+pub mod phone;
 pub mod phrases;
 pub mod profile;
 pub mod rates;
@@ -30,7 +32,7 @@ pub mod write;
 use crate::domain::effect::{Origin, Placing, Slot};
 use crate::domain::{
     AccountId, AccountState, Action, Button, Class, Conversation, Country, Effect, FlowTag, Input, InviteCode, Key,
-    MessageId, Order, Outcome, PhoneNumber, Phrase, Plan, Reason, Role, Section, Shown, Timestamp,
+    MessageId, Order, Outcome, PhoneNumber, Phrase, Plan, Reason, Resource, Role, Section, Shown, Timestamp,
 };
 use crate::store::UserContext;
 use crate::t;
@@ -55,6 +57,8 @@ pub struct Env {
     pub role: Role,
     /// The person's plan, where they have one: the rules are as it has them.
     pub plan: Option<Plan>,
+    /// What the machine has nothing left of for what is new.
+    pub full: Option<Resource>,
 }
 
 impl Env {
@@ -67,10 +71,29 @@ impl Env {
 /// What of a person's is awake besides the database that a step works on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Awake {
-    /// The numbers that have a client, and whether it is online.
-    pub clients: Vec<(AccountId, bool)>,
+    /// The numbers that have a client.
+    pub clients: Vec<AwakeClient>,
     /// The numbers whose keys are open.
     pub keys: Vec<AccountId>,
+}
+
+/// A number's client that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AwakeClient {
+    /// Whose it is.
+    pub account: AccountId,
+    /// Whether it is logged in.
+    pub online: bool,
+    /// When WhatsApp was last heard of; an answered ping counts.
+    pub heard_at: Option<Timestamp>,
+}
+
+impl Awake {
+    /// The number's client, where one runs.
+    #[must_use]
+    pub fn client(&self, account: AccountId) -> Option<&AwakeClient> {
+        self.clients.iter().find(|client| client.account == account)
+    }
 }
 
 /// Settings that flows obey.
@@ -84,6 +107,8 @@ pub struct Rules {
     pub rates: rates::Rates,
     /// How long a number may be without a connection before its owner is told.
     pub tell_away_after: Duration,
+    /// After how long without a sign of its phone a number's owner is warned.
+    pub warn_phone_after: Duration,
     /// How long a question waits for its answer.
     pub session_ttl: Duration,
     /// After this a database that nobody uses is closed.

@@ -33,7 +33,8 @@ fn screen(user: &UserContext, account: &Account, env: &Env) -> (Phrase, Vec<Vec<
 /// When WhatsApp was last heard of, and how much there was today.
 pub fn facts(user: &UserContext, account: &Account, env: &Env) -> Phrase {
     let today = user.messages_today(account.id);
-    match account.last_round_trip_at {
+    let live = env.awake.client(account.id).and_then(|client| client.heard_at);
+    match account.last_round_trip_at.max(live) {
         Some(at) => t!("number-facts", ago = ago(at.until(env.now)), today = today),
         None => t!("number-facts-never", today = today),
     }

@@ -130,10 +130,9 @@ pub fn status(user: &UserContext, env: &Env) -> Phrase {
     }
     let conversation = awake_conversation(user, env);
     let databases = t!("awake-databases", keys = env.awake.keys.len(), span = span(env.rules.idle_close));
-    let clients = sorted(user).into_iter().map(|account| {
-        let client = env.awake.clients.iter().find(|(id, _)| *id == account.id).map(|(_, online)| *online);
-        phrases::awake_number(account, client)
-    });
+    let clients = sorted(user)
+        .into_iter()
+        .map(|account| phrases::awake_number(account, env.awake.client(account.id).map(|client| client.online)));
     let awake = Phrase::lines([conversation, databases].into_iter().chain(clients));
     t!("status-awake", status = status, awake = awake)
 }

@@ -59,6 +59,8 @@ pub fn reason(reason: Reason) -> Phrase {
         Reason::ClientOutdated => t!("reason-client-outdated"),
         Reason::Unavailable => t!("reason-unavailable"),
         Reason::NetworkAway => t!("reason-network-away"),
+        Reason::PhoneOffline => t!("reason-phone-offline"),
+        Reason::NoPlace => t!("reason-no-place"),
         Reason::PasskeyRequired => t!("reason-passkey-required"),
         Reason::QrExpired => t!("reason-qr-expired"),
         Reason::QrLoop => t!("reason-qr-loop"),

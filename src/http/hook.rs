@@ -4,9 +4,9 @@
 //! secret learns nothing but that.
 use super::guard::Guard;
 use crate::metrics::{self, Hooked};
-use crate::telegram::{Intake, IntakeError};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::{Body as _, Incoming};
+use crate::telegram::Intake;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -16,6 +16,9 @@ use tokio::time::timeout;
 pub const SECRET_HEADER: &str = "x-telegram-bot-api-secret-token";
 /// The largest update that is taken. Telegram's own are some kilobytes; one fetched batch of a hundred fits in as much.
 const MOST_BYTES: usize = 1024 * 1024;
+/// How much of a larger one is read, so that whoever sends it gets to read why it is refused: an answer given while they
+/// still write is lost with the connection.
+const MOST_READ: usize = 8 * MOST_BYTES;
 /// How long a body may take to come.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// How often it is logged that somebody comes without the secret.
@@ -60,21 +63,15 @@ impl Hook {
             self.log_forged();
             return (StatusCode::FORBIDDEN, Hooked::Forged);
         }
-        let body = request.into_body();
-        if body.size_hint().lower() > MOST_BYTES as u64 {
-            return (StatusCode::PAYLOAD_TOO_LARGE, Hooked::Refused);
-        }
-        let body = match timeout(BODY_DEADLINE, Limited::new(body, MOST_BYTES).collect()).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(e)) if e.is::<LengthLimitError>() => return (StatusCode::PAYLOAD_TOO_LARGE, Hooked::Refused),
+        let body = match timeout(BODY_DEADLINE, read(request.into_body())).await {
+            Ok(Ok(Some(body))) => body,
+            Ok(Ok(None)) => return (StatusCode::PAYLOAD_TOO_LARGE, Hooked::Refused),
             Ok(Err(_)) => return (StatusCode::BAD_REQUEST, Hooked::Refused),
             Err(_) => return (StatusCode::REQUEST_TIMEOUT, Hooked::Refused),
         };
         match self.intake.brought(&body).await {
             Ok(()) => (StatusCode::OK, Hooked::Taken),
-            // Damaged on its way, perhaps: Telegram brings it again.
-            Err(IntakeError::Unreadable) => (StatusCode::BAD_REQUEST, Hooked::Refused),
-            Err(IntakeError::Store(e)) => {
+            Err(e) => {
                 tracing::error!(error.code = e.code(), "failed to store an update; Telegram brings it again");
                 (StatusCode::SERVICE_UNAVAILABLE, Hooked::Unstored)
             }
@@ -92,4 +89,22 @@ impl Hook {
             tracing::warn!(error.code = "tg-webhook-forged", "somebody called the webhook without its secret");
         }
     }
+}
+
+/// All that a body says; `None` when that is too much.
+async fn read(mut body: Incoming) -> hyper::Result<Option<Vec<u8>>> {
+    let (mut bytes, mut came) = (Vec::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        came += data.len();
+        if came > MOST_READ {
+            break;
+        }
+        if came <= MOST_BYTES {
+            bytes.extend_from_slice(&data);
+        } else {
+            bytes = Vec::new();
+        }
+    }
+    Ok((came <= MOST_BYTES).then_some(bytes))
 }

@@ -32,6 +32,8 @@ fn people(page: &mut Page, vitals: &Vitals) {
     let help = "Numbers of people whose worlds are awake that have a reason to be as they are, by reason.";
     by(page, "sekat_numbers_by_reason", help, "reason", &vitals.reasons);
     page.gauge("sekat_whatsapp_clients_running", "WhatsApp clients that run.", vitals.clients.0);
+    page.gauge("sekat_whatsapp_clients_waiting", "Numbers that wait for a place.", vitals.room.waiting as u64);
+    page.gauge("sekat_whatsapp_clients_most", "Numbers that may be connected at once.", vitals.room.most as u64);
     page.gauge("sekat_whatsapp_clients_online", "WhatsApp clients that are logged in.", vitals.clients.1);
 }
 

@@ -40,7 +40,7 @@ labels! {
         Stored = "stored",
         /// It has no owner: a group's, a channel's, a bot's.
         Nobodys = "nobodys",
-        /// No update at all; Telegram was not told that we have it.
+        /// No update at all.
         Unreadable = "unreadable",
     }
     /// What a request to the webhook was answered.
@@ -234,7 +234,11 @@ pub fn news(event: &ClientEvent) {
         ClientEvent::Online => ONLINE.inc(),
         ClientEvent::Offline(reason) | ClientEvent::Ended { reason, .. } => OFFLINE.of(*reason).inc(),
         ClientEvent::Login(LoginStep::Refused(reason)) => LINK_FAILURES.of(*reason).inc(),
-        ClientEvent::Login(_) | ClientEvent::Locked { .. } | ClientEvent::Ack { .. } | ClientEvent::Receipt { .. } => {}
+        ClientEvent::Login(_)
+        | ClientEvent::PhoneSeen
+        | ClientEvent::Locked { .. }
+        | ClientEvent::Ack { .. }
+        | ClientEvent::Receipt { .. } => {}
     }
 }
 

@@ -23,6 +23,9 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// The database is not there, and other things of its owner are: a new one in its place would pass for it.
+    #[error("find the database beside its owner's key stores")]
+    Missing,
     /// Another connection held the file for longer than the busy time-out.
     #[error("get hold of a busy database file")]
     Locked {
@@ -85,6 +88,7 @@ impl StoreError {
         match self {
             Self::Corrupt { .. } => "db-corrupt",
             Self::WrongKey { .. } => "db-key",
+            Self::Missing => "db-missing",
             Self::Locked { .. } => "db-locked",
             Self::Full { .. } => "db-full",
             Self::NewerSchema { .. } => "db-newer",

@@ -126,6 +126,11 @@ impl Members {
         }
     }
 
+    /// The operator, where the configuration names one.
+    pub fn owner(&self) -> Option<TelegramId> {
+        self.rules.owner
+    }
+
     /// Who may besides those who are named.
     pub fn mode(&self) -> AccessMode {
         self.rules.mode

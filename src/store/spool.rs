@@ -5,6 +5,7 @@
 //! power failure may take back what was not flushed, and then Telegram has to give it again.
 //! Rows are read by their owner only. Nothing here knows what an update says.
 mod late;
+mod unreadable;
 
 use super::error::Result;
 use super::handle::{Durability, Handle, Tx};
@@ -29,6 +30,12 @@ const MIGRATIONS: &[Migration] = &[
               CREATE TABLE cursor (bot INTEGER PRIMARY KEY, next_update INTEGER NOT NULL);",
     },
     Migration { version: 2, name: "since when", sql: "ALTER TABLE updates ADD COLUMN received_at INTEGER;" },
+    Migration {
+        version: 3,
+        name: "what is no update",
+        sql: "CREATE TABLE unreadable (id INTEGER PRIMARY KEY AUTOINCREMENT, bot INTEGER NOT NULL,
+                received_at INTEGER NOT NULL, body BLOB NOT NULL);",
+    },
 ];
 
 /// One stored update.
@@ -73,6 +80,8 @@ pub struct SpoolLoad {
     pub rows: u64,
     /// Since when the oldest is here.
     pub oldest: Option<Timestamp>,
+    /// How much was ever brought that is no update.
+    pub unreadable: u64,
 }
 
 /// The spool of one bot.
@@ -207,7 +216,7 @@ impl Spool {
                 let mut oldest =
                     db.prepare_cached("SELECT received_at FROM updates WHERE bot = ?1 ORDER BY update_id LIMIT 1")?;
                 let oldest = oldest.query_row([bot], |r| r.get::<_, Option<i64>>(0)).optional()?.flatten();
-                Ok(SpoolLoad { rows, oldest: oldest.map(Timestamp) })
+                Ok(SpoolLoad { rows, oldest: oldest.map(Timestamp), unreadable: unreadable::count(db, bot)? })
             })
             .await
     }

@@ -138,7 +138,12 @@ impl Vaults {
                 let path = folder.join("key");
                 let owner = i64::try_from(user.0).unwrap_or(i64::MAX);
                 if path.exists() {
-                    return Ok(DataKey::load(&master, &path, owner)?);
+                    let key = DataKey::load(&master, &path, owner)?;
+                    // A death at its birth leaves a key alone behind; later there is more.
+                    if !folder.join("user.db").exists() && has_key_stores(&folder)? {
+                        return Err(StoreError::Missing.into());
+                    }
+                    return Ok(key);
                 }
                 if folder.join("user.db").exists() {
                     return Err(KeyError::Missing { path }.into());
@@ -153,6 +158,12 @@ impl Vaults {
             .await??;
         Ok(Vault::new(self, user, key))
     }
+}
+
+/// Whether a number's key store lies in a user's folder.
+fn has_key_stores(folder: &Path) -> Result<bool> {
+    let names = fs::read_dir(folder).map_err(|e| StoreError::io("look into a user's folder", e))?;
+    Ok(names.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("wa-")))
 }
 
 /// Deletes unfinished files; `true` when there was one. What is left empty goes too.

@@ -97,17 +97,6 @@ impl IntakeStats {
     }
 }
 
-/// Why an update that was brought is not acknowledged.
-#[derive(Debug, thiserror::Error)]
-pub enum IntakeError {
-    /// It is no update: no JSON, or without an id.
-    #[error("read what should be an update")]
-    Unreadable,
-    /// It could not be stored.
-    #[error("store an update")]
-    Store(#[from] StoreError),
-}
-
 /// The way in.
 pub struct Intake {
     spool: Spool,
@@ -172,14 +161,14 @@ impl Intake {
     }
 
     /// Commits one update that was brought, given as its JSON, wakes its person, and flushes it. Once this returns, Telegram
-    /// may be told that we have it; also when it is nobody's.
+    /// may be told that we have it; also when it is nobody's, and when it is no update.
     ///
     /// # Errors
-    /// [`IntakeError`]; then Telegram must not be told so.
+    /// [`StoreError`]; then Telegram must not be told so.
     ///
     /// # Cancellation
     /// A dropped call may have stored it; brought again it meets itself.
-    pub async fn brought(&self, body: &[u8]) -> Result<(), IntakeError> {
+    pub async fn brought(&self, body: &[u8]) -> Result<(), StoreError> {
         self.stats.received.fetch_add(1, Ordering::Relaxed);
         let row = match serde_json::from_slice::<Value>(body).map_or(Sorted::Unreadable, |update| sort(&update)) {
             Sorted::Row(row) => row,
@@ -188,22 +177,21 @@ impl Intake {
                 return Ok(());
             }
             Sorted::Unreadable => {
+                self.spool.set_aside(body.to_vec()).await.inspect_err(|_| self.stats.failed())?;
                 self.count(0, 0, 1);
-                return Err(IntakeError::Unreadable);
+                tracing::warn!(
+                    error.code = "tg-update-unreadable",
+                    bytes = body.len(),
+                    "what was brought is no update"
+                );
+                return Ok(());
             }
         };
         let (user, payload) = (row.user, row.payload.clone());
-        if let Err(error) = self.spool.keep(row).await {
-            self.stats.failed();
-            return Err(error.into());
-        }
+        self.spool.keep(row).await.inspect_err(|_| self.stats.failed())?;
         self.count(1, 0, 0);
         self.feed.committed(user, &payload);
-        if let Err(error) = self.spool.flush().await {
-            self.stats.failed();
-            return Err(error.into());
-        }
-        Ok(())
+        self.spool.flush().await.inspect_err(|_| self.stats.failed())
     }
 
     fn count(&self, stored: u64, nobodys: u64, unreadable: u64) {

@@ -14,7 +14,7 @@ pub mod sender;
 pub mod webhook;
 
 pub use api::{Api, ApiConfig, ApiError, Me, WebhookInfo};
-pub use intake::{Intake, IntakeError, IntakeStats};
+pub use intake::{Intake, IntakeStats};
 pub use poll::{PollConfig, Poller};
 pub use read::Reader;
 pub use sender::Sender;

@@ -5,9 +5,10 @@
 use super::apply::Applier;
 use super::courier;
 use super::entry::UserEntry;
-use super::outside;
+use super::room::{Entrance, Place};
 use super::sink::AccountSink;
 use super::slots::Running;
+use super::{line, outside, phones};
 use crate::domain::{Account, AccountId, AccountState, ClientEvent, LoginMethod, PhoneNumber, Reason, Timestamp};
 use crate::flows::{Changes, account, chat, phrases};
 use crate::limits::Backoff;
@@ -16,7 +17,7 @@ use crate::store::sends::SendState;
 use crate::store::{Claim, StoreError, Vault, VaultError, WaStore, accounts, sends};
 use crate::whatsapp::{Start, StartError};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
@@ -26,21 +27,35 @@ const RESTART: Backoff = Backoff { first: Duration::from_secs(1), cap: Duration:
 /// How often it is said anew how numbers stand, where others can see that. What is said holds for a day.
 const RENEW: Duration = Duration::from_secs(3_600);
 
+/// How often somebody who waits in line learns how that goes on.
+const LOOK_AT_LINE: Duration = Duration::from_secs(15);
+
 /// Works until the entry stops.
 pub(super) async fn run(entry: Arc<UserEntry>) {
+    work(&entry).await;
+    entry.shared.room.forget(entry.id());
+}
+
+async fn work(entry: &Arc<UserEntry>) {
     let Some(vault) = entry.ready_vault().await.cloned() else { return };
-    let mut resumed = false;
+    let (mut resumed, mut phones) = (false, None::<Instant>);
     loop {
         let look = async {
             if !resumed {
-                resume(&entry, &vault).await?;
+                resume(entry, &vault).await?;
                 resumed = true;
             }
-            look(&entry, &vault).await
+            look(entry, &vault).await?;
+            if phones.is_none_or(|at| at.elapsed() >= phones::every(entry)) {
+                phones::look(entry, &vault).await?;
+                phones = Some(Instant::now());
+            }
+            Ok::<_, VaultError>(())
         };
         let Some(inside) = entry.enter() else { return };
         let again = match look.await {
-            Ok(()) => entry.shared.clients.as_ref().map_or(Duration::MAX, |_| RENEW),
+            Ok(()) if !entry.slots.in_line().is_empty() => LOOK_AT_LINE,
+            Ok(()) => RENEW.min(phones::every(entry)),
             Err(e) => {
                 error!(user.id = entry.id().0, error.code = e.code(), "cannot look after a user's numbers");
                 Duration::from_secs(5)
@@ -83,24 +98,41 @@ async fn look(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
     let list = vault.db().read(accounts::list).await?;
     outside::place_soon(entry);
     let mut ids: Vec<AccountId> = list.iter().map(|a| a.id).collect();
-    ids.extend(entry.slots.accounts().into_iter().filter(|id| list.iter().all(|a| a.id != *id)));
+    ids.extend(entry.slots.accounts().into_iter().chain(entry.slots.in_line()));
+    ids.sort_unstable();
+    ids.dedup();
+    let (mut waiting, mut turns) = (Vec::new(), Vec::new());
     for id in ids {
         if !entry.slots.occupy(id) {
             continue;
         }
+        let task = Task { entry: Arc::clone(entry), vault: vault.clone(), id, looked: false };
         let account = list.iter().find(|a| a.id == id).cloned();
         let running = entry.slots.get(id).map(|r| r.ended.is_some());
-        match need(account.as_ref(), running, || entry.slots.begin_link(id)) {
-            None => entry.slots.release(id),
-            Some(need) => {
-                let task = Task { entry: Arc::clone(entry), vault: vault.clone(), id };
-                entry.spawn(async move {
-                    task.meet(need, account).await;
-                });
+        let need = need(account.as_ref(), running, || entry.slots.link_waits(id));
+        let place = match &need {
+            Some(Need::Start(_)) => match entry.shared.room.ask(entry.id(), id, &entry.care) {
+                Entrance::In(place) => Some(place),
+                Entrance::Line(place) => {
+                    waiting.extend(account.zip(entry.slots.waits_in_line(id, place)));
+                    task.nothing_to_do();
+                    continue;
+                }
+            },
+            _ => {
+                entry.shared.room.leave(entry.id(), id);
+                None
             }
+        };
+        turns.extend(account.clone().zip(entry.slots.left_line(id)));
+        match need {
+            None => task.nothing_to_do(),
+            Some(need) => entry.spawn(async move {
+                task.meet(need, account, place).await;
+            }),
         }
     }
-    Ok(())
+    line::tell(entry, vault, waiting, turns).await.map_err(VaultError::from)
 }
 
 /// How a login went.
@@ -114,19 +146,28 @@ struct Task {
     entry: Arc<UserEntry>,
     vault: Vault,
     id: AccountId,
+    /// Whether it turned out that there is nothing to do.
+    looked: bool,
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
         self.entry.slots.release(self.id);
-        self.entry.care.notify_one();
+        if !self.looked {
+            self.entry.care.notify_one();
+        }
     }
 }
 
 impl Task {
-    async fn meet(self, need: Need, account: Option<Account>) {
+    /// Lets go of the account, and has nobody look again for that.
+    fn nothing_to_do(mut self) {
+        self.looked = true;
+    }
+
+    async fn meet(self, need: Need, account: Option<Account>, place: Option<Place>) {
         let done = match (need, account) {
-            (Need::Start(login), _) => self.start(login).await,
+            (Need::Start(login), _) => self.start(login, place).await,
             (Need::Stop, _) => {
                 self.stop().await;
                 Ok(())
@@ -152,9 +193,11 @@ impl Task {
     }
 
     /// Starts the client. A first login at once; a reconnect in its turn, and later the more often it failed.
-    async fn start(&self, login: Option<LoginMethod>) -> Result<(), VaultError> {
+    async fn start(&self, login: Option<LoginMethod>, place: Option<Place>) -> Result<(), VaultError> {
         let entry = &self.entry;
-        if login.is_none() {
+        if login.is_some() {
+            entry.slots.begin_link(self.id);
+        } else {
             let attempt = entry.slots.attempt(self.id);
             if attempt > 0 {
                 self.pause(RESTART.delay(attempt - 1, rand::random())).await;
@@ -177,6 +220,7 @@ impl Task {
             online: watch::Sender::new(false),
             sends: Arc::new(Notify::new()),
             sending: Arc::default(),
+            place: place.map(Arc::new),
             stop: entry.stop.child_token(),
             ended: None,
         };
@@ -262,7 +306,7 @@ impl Task {
             if WaStore::new(self.vault.wa_handle(self.id)).is_linked().await?.is_none() {
                 return Ok(false);
             }
-            self.start(None).await?;
+            self.start(None, None).await?;
         }
         let Some(running) = self.entry.slots.get(self.id) else { return Ok(false) };
         match tokio::time::timeout(limit, self.login(&running)).await {

@@ -56,7 +56,7 @@ pub struct UserEntry {
     /// What the worker leaves for an idle talker.
     pub(super) handover: Handover,
     /// Accounts may not be as they should be.
-    pub(super) care: Notify,
+    pub(super) care: Arc<Notify>,
     /// News of the person's own clients.
     pub(super) news: NewsQueue,
     /// The person's own clients.
@@ -100,7 +100,7 @@ impl UserEntry {
             work: Notify::new(),
             talk: Notify::new(),
             handover: Handover::default(),
-            care: Notify::new(),
+            care: Arc::default(),
             news: NewsQueue::default(),
             slots: Slots::default(),
             unshared: AtomicBool::new(false),

@@ -9,8 +9,14 @@ use crate::domain::{TelegramId, Timestamp};
 use crate::store::Known;
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{info, warn};
+
+/// How long those who were there before a start are waited for before places are given, where there may not be room for all:
+/// enough for everybody's vault to be opened and looked at.
+const GATHERING: Duration = Duration::from_secs(2);
 
 impl UserDataStore {
     /// At start: finishes erasings, wakes everybody who was awake at a crash, has updates waiting, numbers to connect or
@@ -33,9 +39,14 @@ impl UserDataStore {
             work.chain(waiting.iter().copied()).filter(allowed).collect::<HashSet<_>>().into_iter().collect();
         shared.directory.wake_all(wake.clone(), Timestamp::now()).await?;
         info!(users = folders.len(), awake = wake.len(), "known users found");
+        // Whoever was awake at a crash may have linked more since it was noted.
+        let most = shared.settings.rules.max_numbers;
+        let numbers: usize =
+            known.iter().map(|k| if k.awake { k.left.numbers.max(most) } else { k.left.numbers }).sum();
         for user in wake {
             self.awaken_noted(user, true);
         }
+        self.open_room(numbers > shared.room.load().most);
         // Strangers' too, who are refused.
         waiting.into_iter().for_each(|user| self.arrived(user));
         for one in known.iter().filter(|k| !k.has_work() && folders.contains(&k.user) && allowed(&k.user)) {
@@ -81,6 +92,21 @@ impl UserDataStore {
             warn!(folder = %path.display(), "this belongs to no known user; `sekat doctor` tells more");
         }
         Ok(())
+    }
+
+    /// Lets clients start: those who come at a start wait for each other where there may not be room for all of them.
+    fn open_room(&self, scarce: bool) {
+        let shared = Arc::clone(self.shared());
+        if !scarce {
+            return shared.room.open();
+        }
+        let tasks = shared.tasks.clone();
+        tasks.spawn(async move {
+            tokio::select! {
+                () = shared.stop.cancelled() => {}
+                () = tokio::time::sleep(GATHERING) => shared.room.open(),
+            }
+        });
     }
 
     /// Somebody who sleeps may have a question waiting; it is put aside in time.

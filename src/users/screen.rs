@@ -5,7 +5,9 @@
 //! a connected number does not.
 use super::apply::Applied;
 use super::entry::UserEntry;
-use crate::domain::{AccountId, ChatId, Class, MessageId, Place, TelegramId, Timestamp};
+use super::slots::Running;
+use crate::domain::{ChatId, Class, MessageId, Place, TelegramId, Timestamp};
+use crate::flows::{Awake, AwakeClient};
 use crate::session::{NumberState, ShownMessage, UserRecord, UserSession};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -177,7 +179,7 @@ impl UserEntry {
         if self.screen.begin(found, record) {
             self.project().await;
         }
-        let ttl = self.shared.settings.session_ttl;
+        let ttl = self.shared.ttl();
         match self.screen.used() {
             Some(used) if used.elapsed() >= ttl => self.screen.ask_to_leave(),
             Some(used) => self.look_at(used + ttl),
@@ -235,10 +237,14 @@ impl UserEntry {
     }
 
     /// What of the person's is awake besides the database.
-    pub(super) fn awake(&self) -> crate::flows::Awake {
+    pub(super) fn awake(&self) -> Awake {
         let running = self.slots.all();
-        let clients: Vec<(AccountId, bool)> = running.iter().map(|r| (r.account, *r.online.borrow())).collect();
+        let client = |r: &Running| {
+            let heard_at = r.client.as_ref().and_then(|client| client.heard_at());
+            AwakeClient { account: r.account, online: *r.online.borrow(), heard_at }
+        };
+        let clients = running.iter().map(client).collect();
         let keys = running.iter().filter(|r| r.keys.handle().is_open()).map(|r| r.account).collect();
-        crate::flows::Awake { clients, keys }
+        Awake { clients, keys }
     }
 }

@@ -1,5 +1,6 @@
 //! A person's own clients: at most one for each of their numbers.
-use crate::domain::{AccountId, Generation, Reason};
+use super::room::Place;
+use crate::domain::{AccountId, Generation, Reason, Timestamp};
 use crate::store::WaStore;
 use crate::whatsapp::Client;
 use std::collections::{HashMap, HashSet};
@@ -26,6 +27,8 @@ pub(super) struct Running {
     pub sends: Arc<Notify>,
     /// Held while a message is with the client and until its outcome is on record.
     pub sending: Arc<tokio::sync::Mutex<()>>,
+    /// What it runs on; free again once nobody holds this start any more. A number to be logged out needs none.
+    pub place: Option<Arc<Place>>,
     /// Ends the courier of this start.
     pub stop: CancellationToken,
     /// Why the client has stopped by itself and will not come back.
@@ -49,7 +52,17 @@ impl Running {
         if let Err(e) = self.keys.handle().fence().await {
             info!(account.id = self.account.0, error.code = e.code(), "a key store did not close cleanly");
         }
+        drop(self.place);
     }
+}
+
+/// What the owner of a number that waits for a place was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct InLine {
+    /// Since when it waits.
+    pub since: Timestamp,
+    /// Which place it has.
+    pub place: usize,
 }
 
 #[derive(Default)]
@@ -63,6 +76,8 @@ struct State {
     busy: HashSet<AccountId>,
     /// Accounts that somebody waits beside because their connection is gone.
     absences: HashSet<AccountId>,
+    /// Accounts that wait for a place: since when, and which place in line their owner was told.
+    in_line: HashMap<AccountId, InLine>,
     /// Starts since the account was last online.
     attempts: HashMap<AccountId, u32>,
 }
@@ -200,9 +215,36 @@ impl Slots {
         self.state().asked.remove(&account)
     }
 
-    /// Whether a linking was asked for and has not begun; it begins now.
-    pub fn begin_link(&self, account: AccountId) -> bool {
-        self.state().links.remove(&account)
+    /// Whether a linking was asked for and has not begun.
+    pub fn link_waits(&self, account: AccountId) -> bool {
+        self.state().links.contains(&account)
+    }
+
+    /// A linking begins.
+    pub fn begin_link(&self, account: AccountId) {
+        self.state().links.remove(&account);
+    }
+
+    /// An account has this place in line. Gives what is to be told, when that is not what was.
+    pub fn waits_in_line(&self, account: AccountId, place: usize) -> Option<InLine> {
+        let mut state = self.state();
+        let told = state.in_line.get(&account).copied();
+        if told.is_some_and(|told| told.place == place) {
+            return None;
+        }
+        let news = InLine { since: told.map_or_else(Timestamp::now, |told| told.since), place };
+        state.in_line.insert(account, news);
+        Some(news)
+    }
+
+    /// An account waits in line no more. Gives what its owner was told.
+    pub fn left_line(&self, account: AccountId) -> Option<InLine> {
+        self.state().in_line.remove(&account)
+    }
+
+    /// Every account that waits in line.
+    pub fn in_line(&self) -> Vec<AccountId> {
+        self.state().in_line.keys().copied().collect()
     }
 
     /// Takes an account for one task. `false`: another one is busy with it.

@@ -2,8 +2,10 @@
 use super::entry::UserEntry;
 use super::gate::Gate;
 use super::going;
+use super::guard::Guard;
 use super::looks::Looks;
 use super::port::{ReadUpdate, Route, Telegram};
+use super::room::Room;
 use crate::domain::TelegramId;
 use crate::flows::Rules;
 use crate::limits::Budget;
@@ -80,9 +82,18 @@ pub struct Shared {
     pub tasks: TaskTracker,
     /// One at a time, so that a start does not storm WhatsApp.
     pub reconnects: Semaphore,
+    /// Who may have a client.
+    pub room: Room,
+    /// What there is only so much of.
+    pub guard: Guard,
 }
 
 impl Shared {
+    /// After how long a conversation in which its person does nothing rests.
+    pub(super) fn ttl(&self) -> Duration {
+        self.guard.ttl(self.settings.session_ttl)
+    }
+
     /// How somebody whose vault is not open wants things told, as far as what waits from them tells.
     pub(super) async fn locale_of_waiting(&self, user: TelegramId) -> Locale {
         let rows = self.spool.waiting(user, 1).await.unwrap_or_default();

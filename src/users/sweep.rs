@@ -77,13 +77,20 @@ impl UserDataStore {
 
     /// One round, as of `now`.
     pub async fn sweep_once(&self, now: Instant) -> Swept {
-        let ttl = self.shared().settings.session_ttl;
+        let ttl = self.shared().ttl();
+        // Looks are filed for when there is memory enough.
+        let early = self.shared().settings.session_ttl.saturating_sub(ttl);
         let mut swept = Swept::default();
-        let mut idle = Vec::new();
-        while let Some(look) = self.looks().due(now) {
+        let (mut idle, mut later) = (Vec::new(), Vec::new());
+        while let Some(look) = self.looks().due(now + early) {
             swept.looked += 1;
             let entry = match look {
                 Look::Entry(entry) => entry.upgrade(),
+                // Their question is put aside a little later than it could be.
+                Look::Asleep(user) if !early.is_zero() => {
+                    self.looks().file(now + early + ttl, Look::Asleep(user));
+                    None
+                }
                 Look::Asleep(user) => {
                     // Its own beginning finds the question, and that it is overdue.
                     swept.woken += usize::from(self.awaken(user));
@@ -94,7 +101,7 @@ impl UserDataStore {
             let Some(entry) = entry else { continue };
             entry.filed.store(false, Ordering::SeqCst);
             match entry.screen.used() {
-                Some(used) if used + ttl > now => entry.look_at(used + ttl),
+                Some(used) if used + ttl > now => later.push((entry, used + ttl)),
                 Some(_) => {
                     entry.screen.ask_to_leave();
                     entry.updates_arrived();
@@ -104,6 +111,9 @@ impl UserDataStore {
                 None if entry.screen.needy_numbers() > 0 => {}
                 None => idle.push(entry),
             }
+        }
+        for (entry, at) in later {
+            entry.look_at(at);
         }
         swept.closed = self.close_idle(idle, now + ttl).await;
         // A server that is away has been told of, and keeps what it has until it is back.

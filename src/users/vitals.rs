@@ -1,6 +1,7 @@
 //! How everybody's worlds are, in figures: what is true at the moment at which it is asked for.
 //!
 //! Owns nothing. It adds up and names nobody.
+use super::room::RoomLoad;
 use super::store::UserDataStore;
 use crate::domain::{AccountState, Reason, Timestamp};
 use crate::store::{QueueStats, SpoolLoad, StoreError};
@@ -24,6 +25,8 @@ pub struct Vitals {
     pub reasons: BTreeMap<&'static str, u64>,
     /// Clients that run, and how many of them are online.
     pub clients: (u64, u64),
+    /// How full it is with clients.
+    pub room: RoomLoad,
     /// News of clients that wait to be taken.
     pub news: u64,
     /// What waits in the spool, or the code of why nobody knows.
@@ -61,6 +64,7 @@ impl UserDataStore {
             states: AccountState::ALL.iter().map(|state| zero(state.code())).collect(),
             reasons: Reason::ALL.iter().map(|reason| zero(reason.code())).collect(),
             clients: (0, 0),
+            room: shared.room.load(),
             news: 0,
             oldest: spool.ok().and_then(|load| load.oldest).map_or(Duration::ZERO, |at| at.until(Timestamp::now())),
             spool,

@@ -131,7 +131,7 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
         recover(entry, vault).await?;
         entry.ready.cancel();
     }
-    if entry.screen.is_leaving(entry.shared.settings.session_ttl) {
+    if entry.screen.is_leaving(entry.shared.ttl()) {
         park(entry, vault).await?;
     }
     orders::carry_out(entry, users, vault).await?;
@@ -226,6 +226,7 @@ pub(super) fn env(entry: &UserEntry, now: Timestamp) -> Env {
         flows: flows::FLOWS,
         role: members.role(entry.id()),
         plan,
+        full: entry.shared.guard.full(),
     }
 }
 

@@ -4,7 +4,7 @@
 //! Each method says what it may not do, so that `users/` can rely on it with any provider.
 pub mod web;
 
-use crate::domain::{AccountId, ClientEvent, Generation, InboundMessage, Jid, LoginMethod, Reason};
+use crate::domain::{AccountId, ClientEvent, Generation, InboundMessage, Jid, LoginMethod, Reason, Timestamp};
 use crate::store::wa::WaStore;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -95,6 +95,9 @@ pub trait Provider: Send + Sync + 'static {
 pub trait Client: Send + Sync + 'static {
     /// Whether it is logged in at this moment.
     fn is_online(&self) -> bool;
+
+    /// When WhatsApp was last heard of on this client's connections; an answered ping counts.
+    fn heard_at(&self) -> Option<Timestamp>;
 
     /// Sends a text under `message_id`, and returns within `deadline`. Never repeats by itself. When it is certain that
     /// nothing went out (not online, refused) the outcome is `Rejected`, else after the deadline `Unknown`.

@@ -197,6 +197,13 @@ link-code =
     <b>Your code: </b><code>{ $code }</code>
     On the phone: Settings → Linked devices → Link a device → Link with phone number instead, and type it.
 time-left = ⏳ { $bar } { $span } left
+link-waits =
+    ⏳ All places are taken at the moment. You are number { $place } in line.
+
+    It goes on here by itself when it is your turn.
+link-full =
+    The bot is at its limits at the moment and takes no new numbers. What is linked already goes on as usual. Please try again later.
+    Code: <code>{ $code }</code>
 link-cancelled = Linking was cancelled.
 link-getting-qr = Getting a QR code from WhatsApp…
 link-getting-code = Getting a code from WhatsApp for { $phone }…
@@ -373,6 +380,22 @@ number-away =
 number-locked =
     🔒 WhatsApp lets <b>{ $number }</b> write to nobody new until { $until }. Chats that you have already go on.
     Code: <code>{ $code }</code>
+phone-offline =
+    📵 Nothing has been heard of the phone of <b>{ $number }</b> since { $since }: { $why }
+    Code: <code>{ $code }</code>
+phone-back = 📱 The phone of <b>{ $number }</b> has been heard of again.
+guard-scarce = { $what ->
+    [handles] ⚠️ File handles: { $percent } % of what the system allows are in use. Raise the limit (LimitNOFILE).
+    [memory] ⚠️ Memory: { $percent } % of what the bot may use is in use. Raise guard.memory, or let fewer numbers connect (whatsapp.max_clients).
+   *[disk] ⚠️ Disk: { $percent } % of the data folder's disk is in use. Make room.
+}
+    At 100 % no number is linked any more; what is there goes on.
+    Code: <code>{ $code }</code>
+number-waits =
+    ⏳ <b>{ $number }</b> waits for a free place, as number { $place } in line.
+
+    It connects by itself when it is its turn, and nothing is lost meanwhile.
+number-turn = <b>{ $number }</b> has a place now and connects.
 number-back = 🟢 <b>{ $number }</b> is connected again. It was away from { $from } to { $until }.
 
 ## Reasons
@@ -383,6 +406,8 @@ reason-banned = WhatsApp has banned this number for a while. Wait until the ban 
 reason-client-outdated = WhatsApp wants a newer version of this bot. The operator has to update it.
 reason-unavailable = WhatsApp is not available at the moment. It connects again by itself.
 reason-network-away = there is no connection to WhatsApp. It connects again by itself.
+reason-phone-offline = WhatsApp logs linked devices out when their phone has been offline for 14 days. Open WhatsApp on that phone, with internet, for a minute.
+reason-no-place = all places are taken at the moment. It connects by itself when it is its turn.
 reason-passkey-required = WhatsApp asks this number for a passkey before it links a device, which cannot be given from here.
 reason-qr-expired = no phone scanned the QR code in time. Try again when the phone is at hand.
 reason-qr-loop = WhatsApp took the link back right after the phone had confirmed it. It does so with numbers and phones that it does not trust yet: use WhatsApp on the phone for some hours, then try again.

@@ -181,6 +181,13 @@ link-code =
     <b>Kode Anda: </b><code>{ $code }</code>
     Di ponsel: Setelan → Perangkat tertaut → Tautkan perangkat → Tautkan dengan nomor telepon saja, lalu ketik kodenya.
 time-left = ⏳ { $bar } sisa { $span }
+link-waits =
+    ⏳ Semua tempat sedang terpakai. Anda di urutan ke-{ $place }.
+
+    Begitu tiba giliran Anda, prosesnya berlanjut sendiri di sini.
+link-full =
+    Bot sedang penuh dan belum bisa menerima nomor baru. Yang sudah tertaut tetap berjalan seperti biasa. Silakan coba lagi nanti.
+    Kode: <code>{ $code }</code>
 link-cancelled = Penautan dibatalkan.
 link-getting-qr = Meminta kode QR dari WhatsApp…
 link-getting-code = Meminta kode dari WhatsApp untuk { $phone }…
@@ -350,6 +357,22 @@ number-away =
 number-locked =
     🔒 WhatsApp tidak mengizinkan <b>{ $number }</b> menulis ke kontak baru sampai { $until }. Obrolan yang sudah ada tetap jalan.
     Kode: <code>{ $code }</code>
+phone-offline =
+    📵 Tidak ada kabar dari ponsel <b>{ $number }</b> sejak { $since }: { $why }
+    Kode: <code>{ $code }</code>
+phone-back = 📱 Ponsel <b>{ $number }</b> sudah terdengar lagi.
+guard-scarce = { $what ->
+    [handles] ⚠️ File handle: { $percent } % dari batas sistem sudah terpakai. Naikkan batasnya (LimitNOFILE).
+    [memory] ⚠️ Memori: { $percent } % dari jatah bot sudah terpakai. Naikkan guard.memory, atau kurangi nomor yang tersambung (whatsapp.max_clients).
+   *[disk] ⚠️ Disk: { $percent } % disk folder data sudah terpakai. Kosongkan sebagian.
+}
+    Pada 100 % tidak ada lagi nomor yang bisa ditautkan; yang sudah ada tetap berjalan.
+    Kode: <code>{ $code }</code>
+number-waits =
+    ⏳ <b>{ $number }</b> menunggu tempat kosong, di urutan ke-{ $place }.
+
+    Nomor ini tersambung sendiri saat gilirannya tiba, dan tidak ada yang hilang sementara itu.
+number-turn = <b>{ $number }</b> sudah dapat tempat dan sedang tersambung.
 number-back = 🟢 <b>{ $number }</b> terhubung lagi. Tadi terputus dari { $from } sampai { $until }.
 
 ## Alasan
@@ -360,6 +383,8 @@ reason-banned = WhatsApp memblokir nomor ini untuk sementara. Tunggu sampai blok
 reason-client-outdated = WhatsApp meminta versi bot yang lebih baru. Pengelola perlu memperbaruinya.
 reason-unavailable = WhatsApp sedang tidak tersedia. Nanti tersambung lagi dengan sendirinya.
 reason-network-away = tidak ada koneksi ke WhatsApp. Nanti tersambung lagi dengan sendirinya.
+reason-phone-offline = WhatsApp mengeluarkan perangkat tertaut kalau ponselnya 14 hari tidak online. Buka WhatsApp di ponsel itu, dengan internet, sebentar saja.
+reason-no-place = semua tempat sedang terpakai. Nomor ini tersambung sendiri saat gilirannya tiba.
 reason-passkey-required = WhatsApp meminta passkey untuk nomor ini sebelum menautkan perangkat, dan itu tidak bisa diberikan dari sini.
 reason-qr-expired = kode QR tidak dipindai tepat waktu. Coba lagi saat ponselnya sudah siap.
 reason-qr-loop = WhatsApp langsung membatalkan tautan setelah ponsel mengonfirmasinya. Ini terjadi pada nomor atau ponsel yang belum dipercaya WhatsApp: pakai WhatsApp di ponsel dulu selama beberapa jam, lalu coba lagi.

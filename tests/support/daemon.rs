@@ -1,6 +1,6 @@
 //! The daemon in the test's own process, with parts of one's choice: what `app.rs` puts together, without the edge.
 use sekat::domain::{
-    AccessRules, ClientEvent, Clock, Country, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId,
+    AccessRules, ClientEvent, Clock, Country, InboundMessage, Jid, LoginMethod, LoginStep, TelegramId, Timestamp,
 };
 use sekat::flows::Rules;
 use sekat::flows::rates::Rates;
@@ -12,10 +12,10 @@ use sekat::store::keys::{KeySource, MasterKey, StoreKey};
 use sekat::store::{Claims, DbThreads, Directory, Members, Profiles, RawKey, Spool, Vaults};
 use sekat::telegram::{Api, ApiConfig, Intake, PollConfig, Poller, Sender, dispatcher, listener};
 use sekat::users::port::ReadUpdate;
-use sekat::users::{Settings, Shared, UserDataStore};
+use sekat::users::{Guard, Room, Settings, Shared, UserDataStore};
 use sekat::whatsapp::{Capabilities, Client, EventSink, Provider, SendOutcome, Start, StartError};
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,6 +89,7 @@ impl Daemon {
                     qr_per_hour: 5,
                     rates: Rates::all(NonZeroU32::MAX),
                     tell_away_after: TTL,
+                    warn_phone_after: TTL,
                     session_ttl: TTL,
                     idle_close: Duration::from_secs(60),
                     country: Country::default(),
@@ -105,6 +106,8 @@ impl Daemon {
             stop: stop.clone(),
             tasks: tasks.clone(),
             reconnects: Semaphore::new(1),
+            guard: Guard::new(u64::MAX, 0, folder.to_owned(), TTL),
+            room: Room::new(NonZeroUsize::MAX, false),
         };
         let users = UserDataStore::new(Arc::new(shared));
         users.resume().await?;
@@ -201,6 +204,10 @@ struct OddClient {
 impl Client for OddClient {
     fn is_online(&self) -> bool {
         true
+    }
+
+    fn heard_at(&self) -> Option<Timestamp> {
+        None
     }
 
     async fn send_text(&self, _: &Jid, text: &str, _: &str, _: Duration) -> SendOutcome {

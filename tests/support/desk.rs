@@ -81,6 +81,7 @@ impl Desk {
                 qr_per_hour: 5,
                 rates: self.rates,
                 tell_away_after: TTL,
+                warn_phone_after: TTL,
                 session_ttl: TTL,
                 idle_close: TTL,
                 country: sekat::domain::Country::default(),
@@ -89,6 +90,7 @@ impl Desk {
             flows: self.flows,
             role: self.role,
             plan: self.plan,
+            full: None,
         };
         let step = self.vault.step(now, move |tx, person| {
             let mut user = person.context(&input)?;

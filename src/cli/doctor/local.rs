@@ -6,7 +6,6 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::process::Command;
 
 use super::Findings;
 use crate::config::Config;
@@ -191,11 +190,7 @@ fn handles(findings: &mut Findings) {
 fn disk(config: &Config, findings: &mut Findings) {
     let dir = &config.data.dir;
     let place = dir.ancestors().find(|place| place.is_dir()).unwrap_or(Path::new("."));
-    // The standard library cannot ask; df is part of every system this runs on.
-    let asked = Command::new("df").args(["--output=avail", "--block-size=1"]).arg(place).output();
-    let free = asked.ok().filter(|out| out.status.success()).and_then(|out| {
-        String::from_utf8_lossy(&out.stdout).lines().nth(1).and_then(|line| line.trim().parse::<u64>().ok())
-    });
+    let free = rustix::fs::statvfs(place).ok().map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
     match free {
         Some(free) if free < config.limits.disk_reserve.0 => {
             let advice = "make room: a full disk stops every user (limits.disk_reserve sets this warning)";

@@ -15,6 +15,7 @@ use crate::session::error::Result;
 use crate::session::fault::Fault;
 use crate::session::key::SessionKey;
 use crate::session::redis::epoch::Epoch;
+use crate::session::redis::value;
 use crate::session::row::Row;
 
 /// How many ask for themselves.
@@ -22,14 +23,16 @@ const ALONE: usize = 4;
 /// How many keys one command asks for, and how many wait for it.
 const TOGETHER: usize = 128;
 
-/// What was found under each key. `None`: Redis is in another epoch.
-type All = std::result::Result<Option<Vec<Option<Result<Row>>>>, Fault>;
+/// What was found in each place, as it lies there. `None`: Redis is in another epoch.
+type All = std::result::Result<Option<Vec<Option<String>>>, Fault>;
 /// The same of one.
+type One = std::result::Result<Option<Option<String>>, Fault>;
+/// What was found under a key.
 pub(super) type Found = std::result::Result<Option<Option<Result<Row>>>, Fault>;
 
 struct Ask {
-    key: SessionKey,
-    told: oneshot::Sender<Found>,
+    place: String,
+    told: oneshot::Sender<One>,
 }
 
 /// Those who read in one epoch.
@@ -52,25 +55,31 @@ impl Gather {
 
     /// What is under a key.
     pub async fn get(&self, key: &SessionKey) -> Found {
-        let _alone = match self.alone.try_acquire() {
-            Ok(alone) => Some(alone),
+        // What is of one reader is done by him, at the same time as others do theirs.
+        let found = self.find(self.epoch.space.value(key)).await?;
+        Ok(found.map(|text| text.map(|text| value::decode(key, &text))))
+    }
+
+    async fn find(&self, place: String) -> One {
+        let (_alone, place) = match self.alone.try_acquire() {
+            Ok(alone) => (Some(alone), place),
             Err(_) => {
                 let (told, answer) = oneshot::channel();
-                match self.waiting.try_send(Ask { key: *key, told }) {
+                match self.waiting.try_send(Ask { place, told }) {
                     // Dropped unanswered: what came before it failed.
                     Ok(()) => return answer.await.unwrap_or_else(|_| Err(lost())),
                     Err(mpsc::error::TrySendError::Closed(_)) => return Err(lost()),
-                    Err(mpsc::error::TrySendError::Full(_)) => None,
+                    Err(mpsc::error::TrySendError::Full(ask)) => (None, ask.place),
                 }
             }
         };
-        let found = ask(&self.epoch, self.deadline, &[*key]).await?;
-        Ok(found.map(|mut rows| rows.pop().flatten()))
+        let found = ask(&self.epoch, self.deadline, &[&place]).await?;
+        Ok(found.map(|mut texts| texts.pop().flatten()))
     }
 }
 
-async fn ask(epoch: &Epoch, deadline: Duration, keys: &[SessionKey]) -> All {
-    match timeout(deadline, epoch.get(keys)).await {
+async fn ask(epoch: &Epoch, deadline: Duration, places: &[&str]) -> All {
+    match timeout(deadline, epoch.texts(places)).await {
         Ok(found) => found.map_err(|e| e.fault),
         Err(_) => Err(Fault::TimedOut),
     }
@@ -78,13 +87,20 @@ async fn ask(epoch: &Epoch, deadline: Duration, keys: &[SessionKey]) -> All {
 
 /// Asks for what waits, until that fails or nobody can ask any more.
 async fn answer(epoch: Arc<Epoch>, deadline: Duration, mut waiting: mpsc::Receiver<Ask>) {
-    let (mut asks, mut keys) = (Vec::with_capacity(TOGETHER), Vec::with_capacity(TOGETHER));
+    let mut asks: Vec<Ask> = Vec::with_capacity(TOGETHER);
     while waiting.recv_many(&mut asks, TOGETHER).await > 0 {
-        keys.clear();
-        keys.extend(asks.iter().map(|ask: &Ask| ask.key));
+        // Whoever was told by the one before is about to come again; a question about one or two costs as much as about all.
+        tokio::task::yield_now().await;
+        while asks.len() < TOGETHER
+            && let Ok(ask) = waiting.try_recv()
+        {
+            asks.push(ask);
+        }
+        let places: Vec<&str> = asks.iter().map(|ask| ask.place.as_str()).collect();
+        let found = ask(&epoch, deadline, &places).await;
         // Whoever asked may have stopped waiting.
-        match ask(&epoch, deadline, &keys).await {
-            Ok(Some(rows)) => asks.drain(..).zip(rows).for_each(|(ask, row)| drop(ask.told.send(Ok(Some(row))))),
+        match found {
+            Ok(Some(texts)) => asks.drain(..).zip(texts).for_each(|(ask, text)| drop(ask.told.send(Ok(Some(text))))),
             Ok(None) => asks.drain(..).for_each(|ask| drop(ask.told.send(Ok(None)))),
             Err(fault) => return asks.drain(..).for_each(|ask| drop(ask.told.send(Err(fault.clone())))),
         }

@@ -25,8 +25,10 @@ use crate::session::row::Row;
 const RETRY: Backoff = Backoff { first: Duration::from_millis(50), cap: Duration::from_secs(2) };
 /// How often it is looked whether both are still what they were.
 const LOOK: Duration = Duration::from_secs(5);
-/// How many rows are copied with one command.
-const BATCH: i64 = 500;
+/// How many rows are asked for at once: for each time, those that were changed are looked for in the whole table.
+const PAGE: i64 = 2_000;
+/// How many are copied with one command.
+const BATCH: usize = 500;
 /// How long Redis may take for them.
 const DEADLINE: Duration = Duration::from_secs(2);
 
@@ -185,11 +187,13 @@ async fn copy(inner: &Inner, link: &Link, space: &Space, since: Since) -> std::r
     let mut last: Option<Row> = None;
     loop {
         let after = last.as_ref().map(|row| &row.key);
-        let mut rows = inner.pool.changed(since, after, BATCH).await.map_err(|_| no_postgres())?;
+        let mut rows = inner.pool.changed(since, after, PAGE).await.map_err(|_| no_postgres())?;
         if rows.is_empty() {
             return Ok(());
         }
-        within(space.take(link, None, &rows, inner.clock.now())).await?;
+        for rows in rows.chunks(BATCH) {
+            within(space.take(link, None, rows, inner.clock.now())).await?;
+        }
         last = rows.pop();
     }
 }

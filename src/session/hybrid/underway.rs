@@ -8,8 +8,9 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::session::error::{Result, SessionError};
 use crate::session::key::SessionKey;
@@ -17,6 +18,8 @@ use crate::session::row::Row;
 
 /// How many rows may be on their way. Who comes when there are as many waits, and so for Redis.
 const MOST: u32 = 1_024;
+/// How long rows gather before they are brought to Redis. One by one they would compete with the commits that come after them.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// The rows on their way.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub(super) struct Underway {
     room: Arc<Semaphore>,
     /// Whether somebody brings them to Redis.
     is_carried: AtomicBool,
+    /// Somebody waits for that.
+    hurry: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -59,7 +64,8 @@ fn newer(there: &mut Option<Row>, row: &Row) {
 impl Default for Underway {
     fn default() -> Self {
         let room = Arc::new(Semaphore::new(MOST as usize));
-        Underway { places: Mutex::default(), count: AtomicUsize::new(0), room, is_carried: AtomicBool::new(false) }
+        let (count, is_carried) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Underway { places: Mutex::default(), count, room, is_carried, hurry: Notify::new() }
     }
 }
 
@@ -92,7 +98,13 @@ impl Underway {
     /// # Errors
     /// [`SessionError::Closed`], were there no room any more, which does not happen.
     pub async fn writer(&self, key: &SessionKey) -> Result<Writer<'_>> {
-        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| SessionError::Closed)?;
+        let room = match Arc::clone(&self.room).try_acquire_owned() {
+            Ok(room) => room,
+            Err(_) => {
+                self.hurry.notify_one();
+                Arc::clone(&self.room).acquire_owned().await.map_err(|_| SessionError::Closed)?
+            }
+        };
         let mut places = self.places();
         places.entry(*key).or_default().writers += 1;
         self.count.store(places.len(), Ordering::SeqCst);
@@ -110,6 +122,14 @@ impl Underway {
     /// Whether the caller is the one to bring rows to Redis from now on.
     pub fn begins_to_carry(&self) -> bool {
         !self.is_carried.swap(true, Ordering::SeqCst)
+    }
+
+    /// Waits until rows are to be brought to Redis: a moment, or until somebody waits for it.
+    pub async fn gathered(&self) {
+        tokio::select! {
+            () = self.hurry.notified() => {}
+            () = tokio::time::sleep(GATHER) => {}
+        }
     }
 
     /// The rows that Redis may lack. With none the caller is no longer the one who brings them.
@@ -137,6 +157,7 @@ impl Underway {
 
     /// Waits until Redis lacks nothing. For whoever sees to it that nobody writes meanwhile.
     pub async fn empty(&self) {
+        self.hurry.notify_one();
         // An error is nothing to wait for: the room is not closed.
         drop(self.room.acquire_many(MOST).await);
     }
@@ -225,6 +246,22 @@ mod tests {
         // Who fails leaves nothing.
         drop(underway.writer(&key).await.unwrap());
         assert_eq!(underway.count.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn rows_gather_unless_somebody_waits_for_redis_to_have_them() {
+        let (underway, key) = (Underway::default(), registration_key(1));
+        underway.writer(&key).await.unwrap().leave(&row(1, 1));
+        let (mut gathered, mut empty) = (std::pin::pin!(underway.gathered()), std::pin::pin!(underway.empty()));
+        assert!(futures_util::poll!(&mut gathered).is_pending());
+        assert!(futures_util::poll!(&mut empty).is_pending());
+        assert!(futures_util::poll!(&mut gathered).is_ready(), "no time has passed");
+        underway.carried(&underway.to_carry());
+        empty.await;
+        // Nobody is in a hurry any more.
+        let mut gathered = std::pin::pin!(underway.gathered());
+        assert!(futures_util::poll!(&mut gathered).is_pending());
+        gathered.await;
     }
 
     #[tokio::test]

@@ -65,6 +65,7 @@ impl Inner {
     /// Brings to Redis what is on its way, until nothing is.
     async fn carry(self: Arc<Self>) {
         loop {
+            self.underway.gathered().await;
             let rows = self.underway.to_carry();
             if rows.is_empty() {
                 return;

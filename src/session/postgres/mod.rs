@@ -6,6 +6,7 @@ mod conn;
 mod pool;
 mod rows;
 mod schema;
+mod together;
 
 #[cfg(test)]
 pub(super) mod tests;

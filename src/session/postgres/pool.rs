@@ -18,11 +18,13 @@ use tracing::{info, warn};
 use super::DEADLINE;
 use super::conn::{Conn, PostgresConfig, fault};
 use super::rows::{Since, Statements, marked, read};
+use super::together::{Together, Way, lost};
 use crate::domain::Timestamp;
 use crate::limits::Backoff;
 use crate::session::error::{Result, SessionError};
 use crate::session::fault::Fault;
 use crate::session::key::{SessionKey, SessionKind};
+use crate::session::payload::Payload;
 use crate::session::row::{Change, Outcome, Row};
 use crate::session::store::{Expected, Page, Query};
 
@@ -48,12 +50,21 @@ pub(in crate::session) struct Pool {
 #[derive(Default)]
 struct Slot {
     conns: Vec<Arc<Conn>>,
+    /// Who write over them at the same moment.
+    together: Option<Arc<Together>>,
     /// Which set of connections this is.
     round: u64,
     attempt: u32,
     rest: Option<Instant>,
     since: Option<Instant>,
     trouble: Option<&'static str>,
+}
+
+impl Slot {
+    fn give_up(&mut self) {
+        self.conns.clear();
+        self.together = None;
+    }
 }
 
 impl std::fmt::Debug for Pool {
@@ -79,14 +90,14 @@ impl Pool {
 
     /// Lets go of every connection.
     pub fn drop_all(&self) {
-        self.slot().conns.clear();
+        self.slot().give_up();
     }
 
     fn pick(&self) -> Option<(Arc<Conn>, u64)> {
         let mut slot = self.slot();
         // A server that was started anew while nobody asked has hung up. Nothing was sent, so nothing is in doubt.
         if slot.conns.iter().any(|conn| conn.client.is_closed()) {
-            slot.conns.clear();
+            slot.give_up();
         }
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let conn = slot.conns.get(turn.checked_rem(slot.conns.len())?)?;
@@ -115,7 +126,9 @@ impl Pool {
                 if slot.trouble.is_some() {
                     info!(event = "session-postgres", "PostgreSQL is used again");
                 }
-                *slot = Slot { conns, round: slot.round + 1, since: Some(Instant::now()), ..Slot::default() };
+                let together = conns.last().map(|conn| Arc::new(Together::new(Arc::clone(conn), DEADLINE)));
+                let (round, since) = (slot.round + 1, Some(Instant::now()));
+                *slot = Slot { conns, together, round, since, ..Slot::default() };
                 Ok(())
             }
             Err(fault) => {
@@ -158,7 +171,7 @@ impl Pool {
         if is_this {
             self.note(fault);
             let mut slot = self.slot();
-            slot.conns.clear();
+            slot.give_up();
             slot.rest = slot.rest.filter(|_| slot.since.is_none_or(|since| since.elapsed() < STEADY));
         }
         SessionError::Away
@@ -209,7 +222,7 @@ impl Pool {
             Change::Put { payload, ttl, expected } => {
                 let (text, end) = (payload.as_str(), now.after(*ttl).0);
                 match expected {
-                    Expected::Any => self.query(|s| &s.put, &[&name, &text, &end]).await?,
+                    Expected::Any => return self.put(key, payload, end).await.map(Outcome::Done),
                     Expected::Absent => self.query(|s| &s.put_absent, &[&name, &text, &end, &now.0]).await?,
                     Expected::At(at) => self.query(|s| &s.put_at, &[&name, &now.0, &text, &end, &whole(at.0)]).await?,
                 }
@@ -231,6 +244,25 @@ impl Pool {
             Change::Remove { at: Some(_) } if there.is_some() => Outcome::Conflict(there),
             Change::Remove { .. } | Change::Renew { .. } => Outcome::Nothing,
         })
+    }
+
+    /// Stores a session, whatever is there: alone, or together with others.
+    async fn put(&self, key: &SessionKey, payload: &Payload, end: i64) -> Result<Row> {
+        self.conn().await?;
+        let (together, round) = {
+            let slot = self.slot();
+            (slot.together.clone().ok_or(SessionError::Away)?, slot.round)
+        };
+        match together.way(key, payload, end) {
+            Way::Alone(_alone) => {
+                let rows = self.query(|s| &s.put, &[&key.to_string(), &payload.as_str(), &end]).await?;
+                marked(rows.first().ok_or(SessionError::Shape)?, 0, *key, Some(payload.clone()))
+            }
+            // Dropped unanswered: what came before it failed.
+            Way::Shared(answer) => {
+                answer.await.unwrap_or_else(|_| Err(lost())).map_err(|fault| self.broken(round, &fault))
+            }
+        }
     }
 
     /// Writes what was promised while PostgreSQL was away; gives the row as it is then.
@@ -257,7 +289,10 @@ impl Pool {
     /// Rows that were changed from a moment on, removed ones too, in the order of their keys after this one.
     pub async fn changed(&self, since: Since, after: Option<&SessionKey>, limit: i64) -> Result<Vec<Row>> {
         let after = after.map(ToString::to_string).unwrap_or_default();
-        let rows = self.query(|s| &s.changed, &[&after, &since.0.to_string(), &limit]).await?;
+        let rows = match since {
+            Since(0) => self.query(|s| &s.all, &[&after, &limit]).await?,
+            Since(change) => self.query(|s| &s.changed, &[&after, &change.to_string(), &limit]).await?,
+        };
         rows.iter().map(read).collect()
     }
 

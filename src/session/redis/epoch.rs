@@ -6,10 +6,7 @@
 use super::link::Link;
 use super::scripts;
 use super::space::{Asked, Space};
-use super::value;
 use crate::domain::Timestamp;
-use crate::session::error::Result;
-use crate::session::key::SessionKey;
 use crate::session::row::Row;
 
 /// The name of the epoch.
@@ -25,19 +22,15 @@ pub(in crate::session) struct Epoch {
 }
 
 impl Epoch {
-    /// The rows under these keys, in their order. The outer `None`: Redis is in another epoch.
-    pub async fn get(&self, keys: &[SessionKey]) -> Asked<Option<Vec<Option<Result<Row>>>>> {
+    /// What lies in these places of its space, in their order. The outer `None`: Redis is in another epoch.
+    pub async fn texts(&self, places: &[&str]) -> Asked<Option<Vec<Option<String>>>> {
         let mut ask = redis::cmd("MGET");
-        ask.arg(EPOCH);
-        for key in keys {
-            ask.arg(self.space.value(key));
-        }
+        ask.arg(EPOCH).arg(places);
         let mut found = self.link.ask::<Vec<Option<String>>>(ask).await?.into_iter();
         if found.next().flatten().as_ref() != Some(&self.name) {
             return Ok(None);
         }
-        let rows = keys.iter().zip(found).map(|(key, text)| text.map(|text| value::decode(key, &text)));
-        Ok(Some(rows.collect()))
+        Ok(Some(found.collect()))
     }
 
     /// Takes over rows that PostgreSQL has, but for those of which newer ones are there. `false`: Redis is in another epoch.

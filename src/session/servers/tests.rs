@@ -192,6 +192,6 @@ async fn tables_of_a_newer_version_and_rights_that_are_missing_are_told() {
     // PostgreSQL 15 lets nobody but the owner make tables.
     assert_eq!(code(postgres(&guest, trust(None)).await), "session-server-refused");
     assert_eq!(code(postgres(&server.url(), trust(None)).await), "ok");
-    server.sql("UPDATE sekat_sessions_form SET version = 2").unwrap();
-    assert_eq!(postgres(&server.url(), trust(None)).await, Err(Fault::Newer { found: 2, known: 1 }));
+    server.sql("UPDATE sekat_sessions_form SET version = 3").unwrap();
+    assert_eq!(postgres(&server.url(), trust(None)).await, Err(Fault::Newer { found: 3, known: 2 }));
 }

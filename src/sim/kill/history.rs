@@ -6,6 +6,7 @@ use super::traffic::{Asked, Cast};
 use crate::sim::english;
 use crate::sim::stage::Stage;
 use crate::sim::telegram::wire::SimMessage;
+use crate::t;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ struct Reply {
     ids: usize,
     /// The newest message that tells its outcome.
     outcome: Option<SimMessage>,
+    /// Whether something was at work that a refusal may be told for.
+    troubled: bool,
 }
 
 impl Reply {
@@ -73,9 +76,14 @@ impl Reply {
         self.outcome.as_ref().is_some_and(|m| m.button(english::RESEND_BUTTON).is_some())
     }
 
+    fn is_refused(&self) -> bool {
+        let gone = english::text(&t!("chat-number-gone"));
+        self.outcome.as_ref().is_some_and(|m| m.text.starts_with(&gone) || m.text.contains("Code: wa-"))
+    }
+
     /// Arrived, or its sender has been told that it may not have.
     fn is_accounted_for(&self) -> bool {
-        self.outcome.is_some() && (self.ids > 0 || self.is_unknown())
+        self.outcome.is_some() && (self.ids > 0 || self.is_unknown() || (self.troubled && self.is_refused()))
     }
 }
 
@@ -86,7 +94,7 @@ pub(super) struct History {
 
 impl History {
     /// Reads all chats and phones.
-    pub async fn read(stage: &Stage, cast: &Cast) -> anyhow::Result<History> {
+    pub async fn read(stage: &Stage, cast: &Cast, troubled: bool) -> anyhow::Result<History> {
         let mut sides = Vec::new();
         for person in &cast.people {
             let chat = person.user.transcript().await?;
@@ -123,6 +131,7 @@ impl History {
                         text: text.clone(),
                         ids: ids.get(text).map_or(0, HashSet::len),
                         outcome: answer(id).map(|a| a.1.clone()),
+                        troubled,
                     })
                     .collect(),
                 strayed: forwarded.keys().filter(|text| !own.contains(*text)).count(),
@@ -231,7 +240,12 @@ mod tests {
 
     #[test]
     fn what_is_missing_twice_or_with_somebody_else_is_counted() {
-        let reply = |ids, outcome: Option<&str>| Reply { text: String::new(), ids, outcome: outcome.map(message) };
+        let reply = |ids, outcome: Option<&str>| Reply {
+            text: String::new(),
+            ids,
+            outcome: outcome.map(message),
+            troubled: false,
+        };
         let side = Side {
             commands: vec![seen(&["a"]), seen(&[]), seen(&["a", "a"])],
             inbound: vec![seen(&[])],

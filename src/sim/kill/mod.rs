@@ -4,11 +4,13 @@
 //! killing; who writes is in `traffic`, what may have happened is judged in `history`. Nothing in it helps the daemon: what
 //! is counted is what people see in their chats and contacts on their phones.
 mod history;
+mod mischief;
 mod traffic;
 
 use super::stage::{Stage, StageConfig, Updates};
 use anyhow::ensure;
 use history::History;
+use mischief::Mischief;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde::Serialize;
@@ -32,6 +34,8 @@ pub struct Plan {
     pub replies: usize,
     /// Milliseconds from the start of a daemon to its kill.
     pub life_ms: RangeInclusive<u64>,
+    /// Whether both simulators misbehave besides.
+    pub chaos: bool,
     /// Where chance begins: the same seed makes the same choices (the machine's own timing stays its own).
     pub seed: u64,
     /// How long the last daemon may take to set everything right.
@@ -49,9 +53,20 @@ impl Plan {
             inbound: each,
             replies: each,
             life_ms: 20..=700,
+            chaos: false,
             seed,
             patience: Duration::from_secs(25),
         }
+    }
+
+    /// Two kills within about this time, and everything else that goes wrong at random; about ten messages of each kind a
+    /// second.
+    pub fn chaos(long: Duration, seed: u64) -> Self {
+        let each = usize::try_from(long.as_secs() * 10).unwrap_or(usize::MAX).max(20);
+        // A daemon that is ready lives for twice its moment.
+        let moment = u64::try_from(long.as_millis() / 4).unwrap_or(u64::MAX);
+        let written = Plan { updates: each, inbound: each, replies: each, ..Plan::new(2, seed) };
+        Plan { chaos: true, life_ms: moment..=moment + 500, patience: Duration::from_secs(90), ..written }
     }
 }
 
@@ -89,19 +104,23 @@ pub struct KillReport {
     pub settled: usize,
     /// Messages in the chat of somebody whom they were not for.
     pub strayed: usize,
+    /// How often a simulator misbehaved.
+    pub faults: usize,
+    /// How many messages Telegram took then without saying so: each may come again, and is marked.
+    pub ambiguous: usize,
     /// The whole run, milliseconds.
     pub took_ms: u64,
 }
 
 impl KillReport {
     /// Whether everything is as it should be: nothing lost, nothing doubled but what was in flight to Telegram at a kill
-    /// (at most one message a person and kill) and is marked so.
+    /// (at most one message a person and kill), or taken by it without a word, and is marked so.
     pub fn is_clean(&self) -> bool {
         self.lost == 0
             && self.doubled == 0
             && self.strayed == 0
             && self.settled == self.unknown
-            && self.doubled_in_flight_of_one <= self.kills as usize
+            && self.doubled_in_flight_of_one <= self.kills as usize + self.ambiguous
     }
 }
 
@@ -143,20 +162,34 @@ async fn play_in(binary: &Path, plan: &Plan, folder: &Path) -> anyhow::Result<Ki
         replies: plan.replies,
         ..KillReport::default()
     };
+    let mut mischief = plan.chaos.then(|| Mischief::new(&stage, cast.linked(&stage), plan.seed));
     let total = Share { updates: plan.updates, inbound: plan.inbound, replies: plan.replies };
     for life in 0..plan.kills {
         let until_kill = Duration::from_millis(chance.random_range(plan.life_ms.clone()));
         // Those who write do not stop when the daemon dies; some of it finds it dead.
         let writing = until_kill + Duration::from_millis(50);
+        let breaking = async {
+            match &mut mischief {
+                Some(mischief) => mischief.play(writing).await,
+                None => Ok(()),
+            }
+        };
         let share = total.part(life, plan.kills);
         let seed = chance.random();
         let whatsapp = stage.whatsapp.clone();
-        let (written, killed) =
-            tokio::join!(cast.write(&whatsapp, share, writing, seed), kill_after(&mut stage, life > 0, until_kill));
-        written?;
+        let (written, broken, killed) = tokio::join!(
+            cast.write(&whatsapp, share, writing, seed),
+            breaking,
+            kill_after(&mut stage, life > 0, until_kill)
+        );
+        written.and(broken)?;
         report.kills_while_starting += u32::from(killed?);
     }
     stage.start().await?;
+    if let Some(mut mischief) = mischief {
+        mischief.end().await?;
+        (report.faults, report.ambiguous) = (mischief.done, mischief.ambiguous);
+    }
     settle(&stage, &mut cast, plan, &mut report).await?;
     stage.close().await?;
     report.took_ms = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -186,10 +219,10 @@ async fn kill_after(stage: &mut Stage, start: bool, moment: Duration) -> anyhow:
 /// Lets the last daemon set things right, presses "Send again" under everything of unknown fate, and judges.
 async fn settle(stage: &Stage, cast: &mut Cast, plan: &Plan, report: &mut KillReport) -> anyhow::Result<()> {
     let mut until = Instant::now() + plan.patience;
-    let mut history = History::read(stage, cast).await?;
+    let mut history = History::read(stage, cast, plan.chaos).await?;
     while !history.is_complete() && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        history = History::read(stage, cast).await?;
+        history = History::read(stage, cast, plan.chaos).await?;
     }
     let unknown = history.unknown();
     report.unknown = unknown.len();
@@ -197,7 +230,7 @@ async fn settle(stage: &Stage, cast: &mut Cast, plan: &Plan, report: &mut KillRe
     until += plan.patience;
     while !(history.is_complete() && history.is_settled(&unknown)) && Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(300)).await;
-        history = History::read(stage, cast).await?;
+        history = History::read(stage, cast, plan.chaos).await?;
     }
     report.settled = unknown.iter().filter(|asked| history.arrived(asked)).count();
     history.judge(report);

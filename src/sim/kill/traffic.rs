@@ -106,6 +106,16 @@ impl Cast {
         Ok(Cast { people, written: 0 })
     }
 
+    /// Everybody's linked numbers, and whose they are.
+    pub fn linked(&self, stage: &Stage) -> Vec<(String, SimUser)> {
+        let owners = self.people.iter().zip(Self::ids());
+        owners
+            .filter_map(|(person, id)| {
+                Some((person.numbers.as_ref()?.0.clone(), stage.person(id, &format!("Person {}", id - FIRST_ID))))
+            })
+            .collect()
+    }
+
     /// Everybody writes their share, in random order and with random pauses that take about this long together.
     pub async fn write(
         &mut self,

@@ -31,10 +31,35 @@ pub struct Bed {
     _whatsapp: Child,
     /// Telegram's control API.
     pub telegram: SimClient,
-    whatsapp_control: String,
-    http: reqwest::Client,
+    whatsapp: Control,
     binary: PathBuf,
     folder: TempDir,
+}
+
+/// WhatsApp's control API.
+#[derive(Clone)]
+pub struct Control {
+    base: String,
+    http: reqwest::Client,
+}
+
+impl Control {
+    /// A request to it.
+    ///
+    /// # Errors
+    /// When it is not reached or refuses.
+    pub async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
+        let url = format!("{}/{path}", self.base);
+        let mut request = self.http.request(method.parse()?, url);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.context("reach the WhatsApp simulator")?;
+        let status = response.status();
+        let body: Value = response.json().await.context("read the WhatsApp simulator's answer")?;
+        ensure!(status.is_success(), "the WhatsApp simulator says {status}: {body}");
+        Ok(body)
+    }
 }
 
 impl Bed {
@@ -53,8 +78,10 @@ impl Bed {
             _telegram: telegram_child,
             _whatsapp: whatsapp_child,
             telegram: SimClient::new(&format!("http://{tg}"))?,
-            whatsapp_control: format!("http://{control}"),
-            http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(600)).build()?,
+            whatsapp: Control {
+                base: format!("http://{control}"),
+                http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(600)).build()?,
+            },
             binary: binary.to_owned(),
             folder,
         };
@@ -163,16 +190,12 @@ impl Bed {
     /// # Errors
     /// When it is not reached or refuses.
     pub async fn whatsapp(&self, method: &str, path: &str, body: Option<Value>) -> anyhow::Result<Value> {
-        let url = format!("{}/{path}", self.whatsapp_control);
-        let mut request = self.http.request(method.parse()?, url);
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let response = request.send().await.context("reach the WhatsApp simulator")?;
-        let status = response.status();
-        let body: Value = response.json().await.context("read the WhatsApp simulator's answer")?;
-        ensure!(status.is_success(), "the WhatsApp simulator says {status}: {body}");
-        Ok(body)
+        self.whatsapp.ask(method, path, body).await
+    }
+
+    /// WhatsApp's control API, for a task of its own.
+    pub fn control(&self) -> Control {
+        self.whatsapp.clone()
     }
 
     /// The `n`th person.

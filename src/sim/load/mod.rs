@@ -9,6 +9,7 @@ mod hybrid;
 mod kill;
 mod link;
 mod memory;
+mod messages;
 mod report;
 mod restart;
 pub mod sessions;
@@ -35,8 +36,12 @@ pub enum Bench {
     Link,
     /// What neighbours notice of one who floods
     Flood,
+    /// Messages a second from WhatsApp into chats, and from chats to WhatsApp
+    Messages,
     /// Random kills: what is lost, what is doubled
     Kill,
+    /// Ten minutes in which everything goes wrong at random, and two kills: what is lost, what is doubled
+    Chaos,
     /// Session files: written, read at a start, used meanwhile
     Sessions,
     /// A start with many known people and their numbers
@@ -50,13 +55,15 @@ pub enum Bench {
 }
 
 /// What `all` measures, in this order.
-const ALL: [Bench; 10] = [
+const ALL: [Bench; 12] = [
     Bench::Updates,
     Bench::Cold,
     Bench::Link,
     Bench::Flood,
+    Bench::Messages,
     Bench::Memory,
     Bench::Kill,
+    Bench::Chaos,
     Bench::Sessions,
     Bench::Restart,
     Bench::Sweep,
@@ -122,7 +129,9 @@ async fn one(bench: Bench, binary: &Path, options: &Options) -> anyhow::Result<V
         Bench::Cold => Box::pin(cold::run(binary, options)).await,
         Bench::Link => Box::pin(link::run(binary, options)).await,
         Bench::Flood => Box::pin(flood::run(binary, options)).await,
+        Bench::Messages => Box::pin(messages::run(binary, options)).await,
         Bench::Kill => Box::pin(kill::run(binary, options)).await,
+        Bench::Chaos => Box::pin(kill::chaos(binary, options)).await,
         Bench::Restart => Box::pin(restart::run(binary, options)).await,
         Bench::Sweep => Box::pin(sweep::run(options)).await,
         Bench::Sessions => Box::pin(sessions::run(options)).await,

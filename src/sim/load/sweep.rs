@@ -14,10 +14,10 @@ use crate::session::{MemoryStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
 use crate::store::{Claims, DbThreads, Directory, Left, Members, Profiles, RawKey, Spool, Spooled, Vaults};
 use crate::users::port::{Heard, ReadUpdate, Route as _, Telegram, TelegramError};
-use crate::users::{Settings, Shared, UserDataStore};
+use crate::users::{Guard, Room, Settings, Shared, UserDataStore};
 use crate::whatsapp::{Capabilities, Client, Provider, Start, StartError};
 use anyhow::ensure;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -183,6 +183,7 @@ impl House {
                     qr_per_hour: 1,
                     rates: Rates::all(NonZeroU32::MIN),
                     tell_away_after: LONG,
+                    warn_phone_after: LONG,
                     session_ttl,
                     idle_close: LONG,
                     country: Country::default(),
@@ -202,6 +203,8 @@ impl House {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             reconnects: Semaphore::new(1),
+            guard: Guard::new(u64::MAX, 0, file("data"), LONG),
+            room: Room::new(NonZeroUsize::MIN, false),
         });
         Ok(House { folder, users: UserDataStore::new(Arc::clone(&shared)), shared, threads })
     }

@@ -68,7 +68,7 @@ async fn one_who_gives_up_leaves_nobody_waiting() {
 async fn rows_that_come_one_by_one_share_commits_and_move_no_cursor() {
     let folder = tempfile::tempdir().unwrap();
     let spool = Spool::new(DbThreads::start(2), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
-    assert_eq!(spool.load().await.unwrap(), SpoolLoad { rows: 0, oldest: None });
+    assert_eq!(spool.load().await.unwrap(), SpoolLoad { rows: 0, oldest: None, unreadable: 0 });
     spool.commit(vec![row(1, 8)], UpdateId(2)).await.unwrap();
     let kept = futures_util::future::join_all((2..200).map(|n| spool.keep(row(n, 8)))).await;
     assert!(kept.iter().all(Result::is_ok));

@@ -3,6 +3,7 @@ use super::{after, env};
 use crate::domain::{AccountId, ClientEvent, LoginStep, PhoneNumber, Reason, Timestamp};
 use crate::flows::away::ABSENCES;
 use crate::flows::onboarding::PROGRESS;
+use crate::flows::phone::PHONES;
 use crate::flows::{Changes, account, chat};
 use crate::store::sends::SendState;
 use crate::store::{Claim, StoreError, Vault, VaultError, accounts, kept, sends};
@@ -84,6 +85,7 @@ async fn account_news(entry: &Arc<UserEntry>, vault: &Vault, piece: News) -> Res
                         progress: kept.get(PROGRESS).unwrap_or_default(),
                         absences: kept.get(ABSENCES).unwrap_or_default(),
                         locked: kept.get(account::LOCKS).unwrap_or_default(),
+                        phones: kept.get(PHONES).unwrap_or_default(),
                     };
                     account::news(&number, &event, known, &env)
                 }

@@ -6,11 +6,12 @@ use super::cache;
 use super::events::Link;
 use super::http::Http;
 use super::link;
+use super::pulse;
 use super::runtime::Tasks;
 use super::send;
 use super::shared::{Hook, Listener, Shared, Watch};
 use super::transport::{Dialer, Endpoint};
-use crate::domain::{AccountId, ClientEvent, Jid, LoginMethod, LoginStep, Reason};
+use crate::domain::{AccountId, ClientEvent, Jid, LoginMethod, LoginStep, Reason, Timestamp};
 use crate::limits::{Backoff, Failure, retry};
 use crate::whatsapp::{Client, EventSink, SendOutcome, StartError};
 use async_trait::async_trait;
@@ -102,6 +103,7 @@ impl WebClient {
         let run = spawn_run(&shared, bot, signs.addresses);
         spawn_unavailable_watch(&shared);
         shared.tasks.spawn(redeliver(Arc::clone(&shared)));
+        shared.tasks.spawn(pulse::watch(Arc::clone(&shared)));
         if let (None, Some(method)) = (linked, login) {
             tasks.spawn(link::watch(Arc::clone(&shared), method, setup.login_timeout));
         }
@@ -223,6 +225,10 @@ impl Client for WebClient {
         self.online().is_some()
     }
 
+    fn heard_at(&self) -> Option<Timestamp> {
+        pulse::heard_at(&*self.client()?)
+    }
+
     async fn send_text(&self, to: &Jid, text: &str, message_id: &str, deadline: Duration) -> SendOutcome {
         let Some(client) = self.online() else { return SendOutcome::Rejected(Reason::NotConnected) };
         let Ok(to) = to.0.parse::<whatsapp_rust::Jid>() else {
@@ -264,7 +270,15 @@ impl Client for WebClient {
                 outcome = sending => outcome,
             }
         });
-        outcome.await.unwrap_or(SendOutcome::Unknown)
+        let begun = Instant::now();
+        let outcome = outcome.await.unwrap_or(SendOutcome::Unknown);
+        if outcome == SendOutcome::Unknown && begun.elapsed() >= pulse::UNANSWERED {
+            let shared = Arc::clone(&self.shared);
+            self.shared.tasks.spawn(async move {
+                pulse::give_up(&shared, "WhatsApp does not answer a message; connecting anew").await;
+            });
+        }
+        outcome
     }
 
     async fn logout(&self, deadline: Duration) -> bool {

@@ -14,6 +14,7 @@ mod events;
 mod http;
 mod link;
 mod lock;
+mod pulse;
 mod runtime;
 mod send;
 mod shared;

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use whatsapp_rust::store::commands::DeviceCommand;
 use whatsapp_rust::types::durability_hook::InboundDurabilityHook;
@@ -25,6 +25,11 @@ use whatsapp_rust::wacore::types::events::{
 };
 use whatsapp_rust::wacore::types::presence::ReceiptType;
 use whatsapp_rust::{Client, Jid as WaJid};
+
+/// The phone's number among the devices of its owner.
+const PHONE: u16 = 0;
+/// How often it is told that something came from the phone.
+const PHONE_TOLD_EVERY: Duration = Duration::from_secs(3_600);
 
 /// One client's shared part.
 pub(super) struct Shared {
@@ -45,6 +50,8 @@ struct State {
     link: Link,
     /// `None` once the client is closed.
     sink: Option<Arc<dyn EventSink>>,
+    /// When the phone was last told of.
+    phone_told: Option<Instant>,
     /// Being closed on request: that it ends is no news.
     closing: bool,
     ended: bool,
@@ -93,7 +100,7 @@ impl Shared {
         unstored: Arc<Notify>,
         silence: Duration,
     ) -> Arc<Self> {
-        let state = State { link, sink: Some(sink), closing: false, ended: false };
+        let state = State { link, sink: Some(sink), phone_told: None, closing: false, ended: false };
         Arc::new(Shared {
             account,
             tasks,
@@ -235,6 +242,9 @@ impl Shared {
     async fn store(&self, batch: &[Received]) -> anyhow::Result<()> {
         let mut told: Vec<InboundMessage> = Vec::with_capacity(batch.len());
         for received in batch {
+            if received.info.source.is_from_me {
+                self.saw(&received.info.source.sender);
+            }
             told.extend(convert::message(received, self).await);
         }
         if told.is_empty() {
@@ -267,6 +277,18 @@ impl Shared {
         });
     }
 
+    /// One of our own devices was heard of. That it was the phone is told, not more often than anybody needs it.
+    fn saw(&self, device: &WaJid) {
+        if device.device != PHONE {
+            return;
+        }
+        let mut state = self.lock();
+        if state.phone_told.is_none_or(|at| at.elapsed() >= PHONE_TOLD_EVERY) {
+            state.phone_told = Some(Instant::now());
+            state.tell(self.account, ClientEvent::PhoneSeen);
+        }
+    }
+
     fn acked(self: &Arc<Self>, ack: &ServerAck) {
         if ack.class.as_deref().is_some_and(|class| class != "message") {
             return;
@@ -280,12 +302,6 @@ impl Shared {
     }
 
     fn receipt(self: &Arc<Self>, receipt: &Receipt) {
-        let delivery = match receipt.r#type {
-            // From a device that nobody looks at, as linked devices mostly are: it has arrived all the same.
-            ReceiptType::Delivered | ReceiptType::Inactive => Delivery::Delivered,
-            ReceiptType::Read | ReceiptType::Played => Delivery::Read,
-            _ => return,
-        };
         let source = &receipt.source;
         let from_us = |jid: &WaJid| {
             self.client().is_some_and(|client| {
@@ -293,8 +309,14 @@ impl Shared {
             })
         };
         if source.is_from_me || from_us(&source.sender) {
-            return;
+            return self.saw(&source.sender);
         }
+        let delivery = match receipt.r#type {
+            // From a device that nobody looks at, as linked devices mostly are: it has arrived all the same.
+            ReceiptType::Delivered | ReceiptType::Inactive => Delivery::Delivered,
+            ReceiptType::Read | ReceiptType::Played => Delivery::Read,
+            _ => return,
+        };
         let (chat, alt) = (source.chat.clone(), source.sender_alt.clone());
         let (me, message_ids) = (Arc::clone(self), receipt.message_ids.clone());
         let mut telling = Box::pin(async move {

@@ -67,7 +67,7 @@ async fn several_nodes_are_answered_when_redis_has_it_or_is_not_read() {
     for n in 1..=20 {
         put(&store, 1, n).await.unwrap();
         let warm = store.0.circuit.warm().unwrap();
-        let row = warm.epoch.get(&[registration_key(1)]).await.unwrap().unwrap().pop().flatten().unwrap().unwrap();
+        let row = warm.reads.get(&registration_key(1)).await.unwrap().unwrap().unwrap().unwrap();
         assert_eq!(registration_mark(&row.live(Timestamp::now()).unwrap()), n);
     }
     house.redis_wire.set(Path::Silent);
