@@ -44,6 +44,59 @@ impl ReadUpdate for Choking {
     }
 }
 
+/// A log whose disk takes its time: whoever opens it waits until somebody writes to what lies there.
+struct Stuck {
+    log: PathBuf,
+    aside: PathBuf,
+}
+
+impl Stuck {
+    fn new(database: &Path) -> anyhow::Result<Stuck> {
+        let (log, aside) = (database.with_extension("db-wal"), database.with_extension("aside"));
+        std::fs::rename(&log, &aside)?;
+        ensure!(std::process::Command::new("mkfifo").arg(&log).status()?.success(), "make a pipe");
+        Ok(Stuck { log, aside })
+    }
+
+    /// The disk answers: with an error, for a pipe has nothing to be flushed.
+    async fn end(self) -> anyhow::Result<()> {
+        let slow = tokio::fs::OpenOptions::new().write(true).open(&self.log).await?;
+        std::fs::rename(self.aside, self.log)?;
+        drop(slow);
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_wait_for_no_flush_and_updates_are_forgotten_only_after_all_of_them() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (reader, provider) = (Arc::new(Reader::default()), OddWhatsApp::default().provider());
+    let daemon = Daemon::start(folder.path(), reader, provider, &[ANA]).await?;
+    let mut ana = daemon.person(ANA, "Ana");
+    let mut asks = async || -> anyhow::Result<()> {
+        ana.send("/status").await?;
+        ana.wait_text("Numbers: 0 of 3", PATIENCE).await?;
+        Ok(())
+    };
+    asks().await?;
+    let vault = Stuck::new(&folder.path().join("users").join(ANA.to_string()).join("user.db"))?;
+    let directory = Stuck::new(&folder.path().join("directory.db"))?;
+    for _ in 0..3 {
+        asks().await?;
+    }
+    // By now both should have been flushed.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    asks().await?;
+    assert_eq!(daemon.waiting(ANA).await?, 5);
+    vault.end().await?;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    asks().await?;
+    assert_eq!(daemon.waiting(ANA).await?, 6, "nothing would lead a start to them");
+    directory.end().await?;
+    until("the updates are forgotten", async || Ok((daemon.waiting(ANA).await? < 2).then_some(()))).await?;
+    daemon.close().await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_kept_under_a_key_is_its_persons_alone() -> anyhow::Result<()> {
     const PLATES: Key<u32> = Key::new("plates");

@@ -131,8 +131,8 @@ impl Directory {
         self.handle.tx(Durability::Full, write).await
     }
 
-    /// Notes that this person's world is awake. On disk when it returns: no step of theirs may commit before. Those who ask
-    /// at the same time share a commit.
+    /// Notes that this person's world is awake: no step of theirs may commit before. Those who ask at the same time share a
+    /// commit. It survives a kill; a power failure may take it back until [`flush`](Self::flush).
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
@@ -140,7 +140,16 @@ impl Directory {
         self.note(user, now, None).await
     }
 
-    /// Notes that this person's world has closed, and what it left. Shares commits as [`wake`](Self::wake) does.
+    /// Puts what was noted on the disk. Those who ask at the same time share a flush.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub async fn flush(&self) -> Result<()> {
+        self.handle.sync().await
+    }
+
+    /// Notes that this person's world has closed, and what it left. Shares commits as [`wake`](Self::wake) does, and needs
+    /// no flush: a row that still says awake costs a look.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError); then they count as awake, and the next start looks for itself.
@@ -163,7 +172,7 @@ impl Directory {
             return Ok(());
         }
         // The shared transaction failed: alone, with an error of one's own.
-        self.handle.tx(Durability::Full, move |tx| write(tx, user, now, left)).await
+        self.handle.tx(Durability::Normal, move |tx| write(tx, user, now, left)).await
     }
 
     fn notes(&self) -> MutexGuard<'_, Vec<Note>> {
@@ -173,7 +182,7 @@ impl Directory {
     /// Writes every note that was asked for until the transaction runs. Whoever gets no answer finds their channel closed.
     async fn serve(&self) {
         let notes = Arc::clone(&self.notes);
-        let written = self.handle.tx(Durability::Full, move |tx| {
+        let written = self.handle.tx(Durability::Normal, move |tx| {
             let notes = std::mem::take(&mut *notes.lock().unwrap_or_else(PoisonError::into_inner));
             let one = |note: Note| write(tx, note.user, note.now, note.left).map(|()| note.answer);
             notes.into_iter().map(one).collect::<Result<Vec<_>>>()

@@ -6,6 +6,8 @@
 //! comes late cannot bring a wiped file back.
 
 mod idle;
+mod log;
+mod open;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -13,14 +15,16 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Transaction};
 use tokio::time::Instant;
 
 use super::error::{Result, StoreError};
-use super::migrate::{Migration, migrate};
-use super::sqlcipher::{self, Pages, RawKey};
+use super::migrate::Migration;
+use super::sqlcipher::{Pages, RawKey};
 use super::threads::{DbThreads, Turn};
 pub use idle::OpenFiles;
+use log::{Log, sync_folder};
+use open::Open;
 
 /// What a commit survives. Either survives `kill -9`: the log is in the kernel's hands then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +56,6 @@ impl<'a> Deref for Tx<'a> {
     }
 }
 
-struct Open {
-    conn: Connection,
-    /// What `PRAGMA synchronous` is set to.
-    durability: Durability,
-}
-
 struct Inner {
     threads: DbThreads,
     turn: Turn,
@@ -80,6 +78,7 @@ struct Inner {
     watch: Option<OpenFiles>,
     /// Whether it is noted there now.
     watched: AtomicBool,
+    log: Log,
 }
 
 /// Counts a use from the moment it is asked for until its job ends, also when the asking future is dropped.
@@ -115,7 +114,7 @@ impl Inner {
         // Poisoned by a panicking job: its transaction was rolled back while it unwound.
         let mut slot = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_fence()?;
-        if slot.as_ref().is_some_and(|open| !open.conn.is_autocommit()) {
+        if slot.as_ref().is_some_and(|open| !open.conn().is_autocommit()) {
             // Somebody left a transaction behind; closing the connection rolls it back.
             *slot = None;
             self.is_open.store(false, Ordering::SeqCst);
@@ -137,9 +136,8 @@ impl Inner {
     }
 
     fn open_file(&self) -> Result<Open> {
-        let mut conn = sqlcipher::open(&self.path, &self.key, self.pages)?;
-        migrate(&mut conn, self.migrations)?;
-        Ok(Open { conn, durability: Durability::Full })
+        self.log.opens();
+        Open::file(&self.path, (&self.key, self.pages), self.migrations, self.watch.is_some())
     }
 
     /// Moves the log into the file and closes it. The file is closed also when this fails; the log stays then, and the
@@ -148,7 +146,7 @@ impl Inner {
         let taken = self.open.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.is_open.store(false, Ordering::SeqCst);
         match taken {
-            Some(open) => close_connection(open),
+            Some(open) => open.close(),
             None => Ok(()),
         }
     }
@@ -173,7 +171,7 @@ impl Drop for Inner {
         let slot = self.open.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = slot.take() {
             let closing = self.threads.submit(self.turn, move || {
-                if let Err(error) = close_connection(open) {
+                if let Err(error) = open.close() {
                     tracing::warn!(error.code = error.code(), "a database file did not close cleanly");
                 }
             });
@@ -183,48 +181,6 @@ impl Drop for Inner {
             }
         }
     }
-}
-
-fn close_connection(open: Open) -> Result<()> {
-    let moved = open.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    open.conn.close().map_err(|(_, error)| error)?;
-    Ok(moved?)
-}
-
-/// Flushes the log. Where there is none, all that was in it was flushed with the file itself.
-fn sync_log(path: &Path) -> Result<()> {
-    let mut name = path.to_owned().into_os_string();
-    name.push("-wal");
-    match std::fs::File::open(name).and_then(|log| log.sync_data()) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(StoreError::io("flush the log of a database", error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Makes a deletion outlive a power failure.
-fn sync_folder(path: &Path) -> Result<()> {
-    let Some(folder) = path.parent().filter(|folder| folder.is_dir()) else { return Ok(()) };
-    std::fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|error| StoreError::io("sync the folder of a deleted database file", error))
-}
-
-fn run_tx<T>(open: &mut Open, durability: Durability, work: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
-    if open.durability != durability {
-        let level = match durability {
-            Durability::Full => "FULL",
-            Durability::Normal => "NORMAL",
-        };
-        open.conn.pragma_update(None, "synchronous", level)?;
-        open.durability = durability;
-    }
-    let tx = Tx::new(open.conn.transaction_with_behavior(TransactionBehavior::Immediate)?);
-    // Dropping it, by an error or by a panic, rolls back.
-    let value = work(&tx)?;
-    tx.inner.commit()?;
-    Ok(value)
 }
 
 /// One encrypted database file. A clone is another reference to the same file and connection.
@@ -282,6 +238,7 @@ impl Handle {
             last_use: Mutex::new(Instant::now()),
             watch,
             watched: AtomicBool::new(false),
+            log: Log::default(),
         }))
     }
 
@@ -298,7 +255,8 @@ impl Handle {
         durability: Durability,
         work: impl FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.job(move |open| run_tx(open, durability, work)).await
+        let inner = Arc::clone(&self.0);
+        self.job(move |open| open.tx(&inner.path, durability, work)).await
     }
 
     /// Runs `work` on the connection without a transaction. For reading: what it writes is committed statement by
@@ -313,7 +271,7 @@ impl Handle {
         &self,
         work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.job(move |open| work(&open.conn)).await
+        self.job(move |open| work(open.conn())).await
     }
 
     async fn job<T: Send + 'static>(&self, work: impl FnOnce(&mut Open) -> Result<T> + Send + 'static) -> Result<T> {
@@ -321,16 +279,29 @@ impl Handle {
         self.0.threads.run(self.0.turn, move || used.0.with_open(work)).await?
     }
 
-    /// Puts every commit that was asked for earlier on the disk, also those with [`Durability::Normal`].
+    /// Puts every commit that was told before on the disk, also those with [`Durability::Normal`]. Holds up no transaction
+    /// meanwhile; those who ask at the same time share a flush.
     ///
     /// # Errors
-    /// [`StoreError::Io`].
+    /// Those of [`tx`](Self::tx): a log that could not be flushed has to be moved into the file, and that failed as well.
     ///
     /// # Cancellation
     /// Once polled it happens even when the future is dropped.
     pub async fn sync(&self) -> Result<()> {
+        let (flushed, first) = self.0.log.ask();
+        if first {
+            let inner = Arc::clone(&self.0);
+            // Submitted before anything is waited for, so whoever finds somebody waiting already is served by this one.
+            let flush = move || inner.log.flush_for_all(&inner.path);
+            if self.0.threads.flush(self.0.turn, flush).await.is_err() {
+                self.0.log.give_up();
+            }
+        }
+        if flushed.await.is_ok() {
+            return Ok(());
+        }
         let inner = Arc::clone(&self.0);
-        self.0.threads.run(self.0.turn, move || sync_log(&inner.path)).await?
+        self.job(move |open| open.move_log().map(|()| inner.log.moved())).await
     }
 
     /// Moves the log into the file and closes it, after what was asked for earlier. The next use opens it again.

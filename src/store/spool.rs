@@ -1,6 +1,8 @@
 //! Updates on their way in: committed here before Telegram hears that we have them.
 //!
 //! Owns `data/spool.db`, sealed as a whole. A row lives from the listener's commit until its owner's vault has taken it.
+//! The commit survives a kill, so its owner may go on with it at once; Telegram is told only after [`Spool::flush`], for a
+//! power failure may take back what was not flushed, and then Telegram has to give it again.
 //! Rows are read by their owner only. Nothing here knows what an update says.
 mod late;
 mod unreadable;
@@ -107,15 +109,15 @@ impl Spool {
         self.bot
     }
 
-    /// Stores a batch and remembers that everything below `next` has been seen. One commit, on disk when it returns: from
-    /// then on Telegram may forget the batch. A row that is here already stays as it is.
+    /// Stores a batch and remembers that everything below `next` has been seen, in one commit. A row that is here already
+    /// stays as it is. Telegram may forget the batch after a [`flush`](Self::flush).
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError); then nothing of the batch is stored.
     pub async fn commit(&self, batch: Vec<Spooled>, next: UpdateId) -> Result<()> {
         let (bot, late) = (self.bot, Arc::clone(&self.late));
         self.handle
-            .tx(Durability::Full, move |tx| {
+            .tx(Durability::Normal, move |tx| {
                 insert(tx, bot, &batch, &late)?;
                 tx.prepare_cached(
                     "INSERT INTO cursor VALUES (?1, ?2) ON CONFLICT (bot) DO UPDATE SET next_update = ?2",
@@ -126,9 +128,18 @@ impl Spool {
             .await
     }
 
-    /// Stores one row, on disk when it returns: from then on Telegram may forget it. A row that is here already stays as it
-    /// is. What has been seen stays as it was: rows that come one by one come in no order that a cursor could tell. Those
-    /// who ask at the same time share a commit.
+    /// Puts what was stored on the disk. Holds up nobody who works with it meanwhile; those who ask at the same time share
+    /// a flush.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError); then Telegram must not hear that we have it.
+    pub async fn flush(&self) -> Result<()> {
+        self.handle.sync().await
+    }
+
+    /// Stores one row. A row that is here already stays as it is. What has been seen stays as it was: rows that come one by
+    /// one come in no order that a cursor could tell. Those who ask at the same time share a commit. Telegram may forget the
+    /// row after a [`flush`](Self::flush).
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError); then it is not stored.
@@ -148,7 +159,7 @@ impl Spool {
         }
         // The shared transaction failed, or whoever made it has gone before it could tell: alone, with an error of one's own.
         let (bot, late) = (self.bot, Arc::clone(&self.late));
-        self.handle.tx(Durability::Full, move |tx| insert(tx, bot, &[row], &late)).await
+        self.handle.tx(Durability::Normal, move |tx| insert(tx, bot, &[row], &late)).await
     }
 
     fn keeps(&self) -> MutexGuard<'_, Vec<Keep>> {
@@ -158,7 +169,7 @@ impl Spool {
     /// Writes what is to be kept until the transaction runs. Whoever gets no answer finds their channel closed.
     async fn write_kept(&self) {
         let (bot, keeps, late) = (self.bot, Arc::clone(&self.keeps), Arc::clone(&self.late));
-        let written = self.handle.tx(Durability::Full, move |tx| {
+        let written = self.handle.tx(Durability::Normal, move |tx| {
             let keeps = std::mem::take(&mut *keeps.lock().unwrap_or_else(PoisonError::into_inner));
             let (rows, waiting): (Vec<_>, Vec<_>) = keeps.into_iter().map(|keep| (keep.row, keep.kept)).unzip();
             insert(tx, bot, &rows, &late)?;

@@ -2,8 +2,9 @@
 //!
 //! Answers "when does this job run, and whom may it hold up?". Jobs of one (user, lane) run in order and one at a time;
 //! users are served round robin however many jobs or lanes they have, and one user never holds the last free thread
-//! (when there are at least two). Owns the threads and the queue. Must not know what a job does, and never runs on
-//! tokio's threads: a slow disk stops neither timers nor sockets.
+//! (when there are at least two). Flushes have threads of their own, so that a slow disk holds up only who waits for it.
+//! Owns the threads and the queues. Must not know what a job does, and never runs on tokio's threads: a slow disk stops
+//! neither timers nor sockets.
 //!
 //! The queue has no length limit of its own: every job has a caller that waits for it, so what bounds the callers
 //! (inbox quotas, flow steps one at a time) bounds the queue.
@@ -23,6 +24,9 @@ use crate::metrics;
 /// How long [`DbThreads::stop`] waits for what is queued: longer than any sound job, shorter than a service manager's
 /// patience (systemd kills after 90 s).
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Threads for flushes. All people's files together hold all but one, which is left to what everybody shares.
+const FLUSHING: usize = 3;
 
 /// Whose turn a job takes. Jobs of equal turns run in the order they were asked for, one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -236,21 +240,8 @@ impl Drop for Threads {
     }
 }
 
-/// The database threads. A clone is another reference to the same threads; dropping the last one stops them as
-/// [`stop`](Self::stop) does.
-#[derive(Clone)]
-pub struct DbThreads(Arc<Threads>);
-
-impl std::fmt::Debug for DbThreads {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("DbThreads").field(&self.stats()).finish()
-    }
-}
-
-impl DbThreads {
-    /// Starts `count` threads (at least one). When the system grants none, every job fails with
-    /// [`StoreError::ShuttingDown`].
-    pub fn start(count: usize) -> DbThreads {
+impl Threads {
+    fn start(count: usize, name: &str) -> Arc<Threads> {
         let shared =
             Arc::new(Shared { queue: Mutex::new(Queue::default()), work: Condvar::new(), ended: Condvar::new() });
         let mut joins = Vec::new();
@@ -258,7 +249,7 @@ impl DbThreads {
             // Counted before it runs, so that a thread that ends at once is not counted below zero.
             shared.lock().stats.threads += 1;
             let served = Arc::clone(&shared);
-            match std::thread::Builder::new().name(format!("db-{number}")).spawn(move || served.serve()) {
+            match std::thread::Builder::new().name(format!("{name}-{number}")).spawn(move || served.serve()) {
                 Ok(join) => joins.push(join),
                 Err(error) => {
                     shared.lock().stats.threads -= 1;
@@ -269,17 +260,21 @@ impl DbThreads {
         if joins.is_empty() {
             shared.begin_stop();
         }
-        DbThreads(Arc::new(Threads { shared, joins: Mutex::new(joins) }))
+        Arc::new(Threads { shared, joins: Mutex::new(joins) })
     }
 
-    /// Runs a job in its turn and gives what it returns.
-    ///
-    /// # Errors
-    /// [`StoreError::Panicked`] when the job panicked, [`StoreError::ShuttingDown`] after [`stop`](Self::stop).
-    ///
-    /// # Cancellation
-    /// The job is queued at the first poll; from then on it runs even when the future is dropped.
-    pub async fn run<T: Send + 'static>(&self, turn: Turn, job: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    fn submit(&self, turn: Turn, job: impl FnOnce() + Send + 'static) -> Result<()> {
+        let mut queue = self.shared.lock();
+        if queue.stopping {
+            return Err(StoreError::ShuttingDown);
+        }
+        queue.push(turn, Box::new(job));
+        drop(queue);
+        self.shared.work.notify_one();
+        Ok(())
+    }
+
+    async fn run<T: Send + 'static>(&self, turn: Turn, job: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let (give, take) = oneshot::channel();
         self.submit(turn, move || match catch_unwind(AssertUnwindSafe(job)) {
             Ok(value) => {
@@ -293,29 +288,68 @@ impl DbThreads {
         })?;
         take.await.unwrap_or(Err(StoreError::ShuttingDown))
     }
+}
+
+/// The database threads. A clone is another reference to the same threads; dropping the last one stops them as
+/// [`stop`](Self::stop) does.
+#[derive(Clone)]
+pub struct DbThreads {
+    work: Arc<Threads>,
+    flushes: Arc<Threads>,
+}
+
+impl std::fmt::Debug for DbThreads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("DbThreads").field(&self.stats()).finish()
+    }
+}
+
+impl DbThreads {
+    /// Starts `count` threads (at least one), and those for flushes. When the system grants none, every job fails with
+    /// [`StoreError::ShuttingDown`].
+    pub fn start(count: usize) -> DbThreads {
+        DbThreads { work: Threads::start(count, "db"), flushes: Threads::start(FLUSHING, "flush") }
+    }
+
+    /// Runs a job in its turn and gives what it returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Panicked`] when the job panicked, [`StoreError::ShuttingDown`] after [`stop`](Self::stop).
+    ///
+    /// # Cancellation
+    /// The job is queued at the first poll; from then on it runs even when the future is dropped.
+    pub async fn run<T: Send + 'static>(&self, turn: Turn, job: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        self.work.run(turn, job).await
+    }
+
+    /// Runs a job that does nothing but flush a file whose own jobs take this turn. It holds up none of them.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    ///
+    /// # Cancellation
+    /// As for [`run`](Self::run).
+    pub(in crate::store) async fn flush(&self, turn: Turn, job: impl FnOnce() + Send + 'static) -> Result<()> {
+        let turn = if turn.user == 0 { turn } else { Turn { user: 1, lane: turn.user } };
+        self.flushes.run(turn, job).await
+    }
 
     /// Queues a job nobody waits for. Gives the job up when the threads have stopped.
     pub(in crate::store) fn submit(&self, turn: Turn, job: impl FnOnce() + Send + 'static) -> Result<()> {
-        let mut queue = self.0.shared.lock();
-        if queue.stopping {
-            return Err(StoreError::ShuttingDown);
-        }
-        queue.push(turn, Box::new(job));
-        drop(queue);
-        self.0.shared.work.notify_one();
-        Ok(())
+        self.work.submit(turn, job)
     }
 
     /// Takes no more jobs, finishes what is queued, and joins the threads; gives up after 20 s. Blocks: call it from the
     /// last step of a shutdown. No process may end without it: OpenSSL frees what SQLCipher needs when the process exits,
     /// and a thread that closes a file at that moment crashes (seen).
     pub fn stop(&self) {
-        self.0.finish();
+        self.work.finish();
+        self.flushes.finish();
     }
 
-    /// What waits and what runs.
+    /// What waits and what runs, but for flushes.
     pub fn stats(&self) -> QueueStats {
-        let queue = self.0.shared.lock();
+        let queue = self.work.shared.lock();
         QueueStats { users: queue.users.len(), ..queue.stats }
     }
 }

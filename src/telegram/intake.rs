@@ -1,4 +1,5 @@
-//! Updates on their way in, whoever brought them: sorted out, committed, and only then acknowledged.
+//! Updates on their way in, whoever brought them: sorted out, committed, flushed, and only then acknowledged. Their people
+//! are woken in between: what they do with an update that a power failure takes back, they do again.
 //!
 //! Fetched or brought by webhook, an update goes the same way. Owns what has come in so far, for metrics and health. Must
 //! not look into an update beyond its id and its owner, and must not wait for anybody's worker.
@@ -138,10 +139,10 @@ impl Intake {
         &self.spool
     }
 
-    /// Commits what was fetched, and wakes its people. Gives where to go on; `None`: nowhere else than before.
+    /// Commits what was fetched, wakes its people, and flushes it. Gives where to go on; `None`: nowhere else than before.
     ///
     /// # Errors
-    /// [`StoreError`]; then nothing is stored, and Telegram has to give the same again.
+    /// [`StoreError`]; then Telegram has to give the same again, whether it is stored or not.
     pub(super) async fn fetched(&self, updates: Vec<Value>) -> Result<Option<UpdateId>, StoreError> {
         self.stats.received.fetch_add(updates.len() as u64, Ordering::Relaxed);
         let batch = sort_out(updates);
@@ -153,11 +154,14 @@ impl Intake {
         for (user, payload) in &batch.wake {
             self.feed.committed(*user, payload);
         }
+        if batch.next.is_some() {
+            self.spool.flush().await?;
+        }
         Ok(batch.next)
     }
 
-    /// Commits one update that was brought, given as its JSON, and wakes its person. Once this returns, Telegram may be told
-    /// that we have it; also when it is nobody's, and when it is no update.
+    /// Commits one update that was brought, given as its JSON, wakes its person, and flushes it. Once this returns, Telegram
+    /// may be told that we have it; also when it is nobody's, and when it is no update.
     ///
     /// # Errors
     /// [`StoreError`]; then Telegram must not be told so.
@@ -187,7 +191,7 @@ impl Intake {
         self.spool.keep(row).await.inspect_err(|_| self.stats.failed())?;
         self.count(1, 0, 0);
         self.feed.committed(user, &payload);
-        Ok(())
+        self.spool.flush().await.inspect_err(|_| self.stats.failed())
     }
 
     fn count(&self, stored: u64, nobodys: u64, unreadable: u64) {
@@ -240,7 +244,13 @@ fn sort_out(updates: Vec<Value>) -> Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{DbThreads, RawKey};
+    use crate::telegram::listener::feed;
+    use crate::users::port::Route;
     use serde_json::json;
+    use std::process::Command;
+    use tokio::fs::OpenOptions;
+    use tokio::sync::Notify;
 
     fn update(id: i64, user: u64) -> Value {
         json!({"update_id": id, "message": {"message_id": 5, "date": 1, "text": "x",
@@ -261,5 +271,52 @@ mod tests {
     fn what_has_no_owner_still_moves_the_offset() {
         let batch = sort_out(vec![json!({"update_id": 12, "poll": {}})]);
         assert_eq!((batch.rows.len(), batch.next), (0, Some(UpdateId(13))));
+    }
+
+    struct Woken(Notify);
+
+    impl Route for Woken {
+        fn arrived(&self, _: TelegramId) {
+            self.0.notify_one();
+        }
+    }
+
+    /// A way in whose spool's disk takes its time: whoever opens the log waits until somebody writes to what lies there.
+    #[tokio::test]
+    async fn people_are_woken_before_the_flush_and_telegram_hears_of_it_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let spool = Spool::new(DbThreads::start(1), &path("spool.db"), RawKey::new([1; 32]), 7);
+        let woken = Arc::new(Woken(Notify::new()));
+        let (feed, _listener) = feed(woken.clone());
+        let intake = Intake::new(spool, feed);
+        intake.fetched(vec![update(1, 7)]).await.unwrap();
+        woken.0.notified().await;
+        let body = update(2, 7).to_string();
+        for brought in [true, false] {
+            std::fs::rename(path("spool.db-wal"), path("aside")).unwrap();
+            assert!(Command::new("mkfifo").arg(path("spool.db-wal")).status().unwrap().success());
+            let mut acknowledged = Box::pin(async {
+                if brought {
+                    intake.brought(body.as_bytes()).await.unwrap();
+                } else {
+                    assert_eq!(intake.fetched(vec![update(3, 7)]).await.unwrap(), Some(UpdateId(4)));
+                }
+            });
+            tokio::select! {
+                () = &mut acknowledged => panic!("acknowledged before it was flushed"),
+                () = woken.0.notified() => {}
+            }
+            assert!(futures_util::poll!(&mut acknowledged).is_pending());
+            // Waits for whoever reads there: the flush.
+            let mut writing = OpenOptions::new();
+            let slow = tokio::select! {
+                () = &mut acknowledged => panic!("acknowledged before it was flushed"),
+                slow = writing.write(true).open(path("spool.db-wal")) => slow.unwrap(),
+            };
+            std::fs::rename(path("aside"), path("spool.db-wal")).unwrap();
+            drop(slow);
+            acknowledged.await;
+        }
     }
 }

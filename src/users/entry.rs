@@ -40,6 +40,8 @@ pub struct UserEntry {
     pub(super) filed: AtomicBool,
     /// Whether the directory says that it is awake.
     noted: AtomicBool,
+    /// Whether a power failure cannot take that back.
+    noted_for_good: AtomicBool,
     /// The conversation.
     pub(super) screen: Screen,
     /// Ends this entry's tasks: at shutdown, or when the person's world is erased.
@@ -79,7 +81,7 @@ pub struct UserEntry {
 const RESTART: Backoff = Backoff { first: Duration::from_millis(100), cap: Duration::from_secs(30) };
 
 impl UserEntry {
-    /// `noted`: whether the directory says already that it is awake.
+    /// `noted`: whether the directory says already that it is awake, on the disk.
     pub(super) fn new(id: TelegramId, shared: Arc<Shared>, looks: Arc<Looks>, noted: bool) -> Arc<Self> {
         let stop = shared.stop.child_token();
         Arc::new(UserEntry {
@@ -91,6 +93,7 @@ impl UserEntry {
             looks,
             filed: AtomicBool::new(false),
             noted: AtomicBool::new(noted),
+            noted_for_good: AtomicBool::new(noted),
             screen: Screen::default(),
             stop,
             ready: CancellationToken::new(),
@@ -176,6 +179,17 @@ impl UserEntry {
         if !self.noted.load(Ordering::SeqCst) {
             self.shared.directory.wake(self.id, Timestamp::now()).await?;
             self.noted.store(true, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    /// The same, on the disk. As long as an update in the spool (or at Telegram) leads back to this person, it need not be
+    /// there: whatever else they do waits for it, and so does forgetting the update.
+    pub(super) async fn note_awake_for_good(&self) -> Result<(), StoreError> {
+        self.note_awake().await?;
+        if !self.noted_for_good.load(Ordering::SeqCst) {
+            self.shared.directory.flush().await?;
+            self.noted_for_good.store(true, Ordering::SeqCst);
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ impl UserDataStore {
             }
             let entry = self.entry(user);
             if let Some(inside) = entry.enter() {
-                entry.note_awake().await?;
+                entry.note_awake_for_good().await?;
                 return Ok(Some((entry, inside)));
             }
             // It goes within bounded time, and the next one lets in.

@@ -60,29 +60,25 @@ pub(super) async fn run(entry: Arc<UserEntry>, users: UserDataStore) {
             }
         }
         if entry.stop.is_cancelled() {
-            return flush(&entry, &mut taken).await;
+            if let Some(vault) = entry.opened_vault() {
+                taken.forget_all(&entry, vault).await;
+            }
+            return;
         }
     }
 }
 
 /// Waits until there is something to do, or the entry stops; what was taken is forgotten by the spool in time.
-async fn rest(entry: &UserEntry, taken: &mut Taken) {
+async fn rest(entry: &Arc<UserEntry>, taken: &mut Taken) {
     loop {
         tokio::select! {
             () = entry.stop.cancelled() => return,
             () = entry.work.notified() => return,
             () = sleep_until(taken.due().unwrap_or_else(Instant::now)), if taken.due().is_some() => {
-                let Some(_inside) = entry.enter() else { return };
-                flush(entry, taken).await;
+                let Some(vault) = entry.opened_vault() else { return };
+                taken.forget_soon(entry, vault);
             }
         }
-    }
-}
-
-async fn flush(entry: &UserEntry, taken: &mut Taken) {
-    let Some(vault) = entry.opened_vault() else { return };
-    if let Err(e) = taken.flush(entry, vault).await {
-        warn!(user.id = entry.id().0, error.code = e.code(), "taken updates stay in the spool");
     }
 }
 
@@ -124,7 +120,7 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
     if !known {
         entry.note_awake().await?;
     }
-    // Beside each other, since each waits for the disk. No step of theirs commits before both.
+    // Beside each other. No step of theirs commits before both.
     let (noted, opened) = tokio::join!(entry.note_awake(), opened(entry));
     noted?;
     let (vault, erasing) = opened?;
@@ -139,6 +135,9 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
         park(entry, vault).await?;
     }
     orders::carry_out(entry, users, vault).await?;
+    if !entry.news.is_empty() {
+        entry.note_awake_for_good().await?;
+    }
     let told = entry.news.take(NEWS);
     let more_news = told.len() == NEWS;
     news::take(entry, vault, told).await?;
@@ -167,7 +166,7 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
         ordered?;
     }
     if taken.is_due() {
-        taken.flush(entry, vault).await?;
+        taken.forget_soon(entry, vault);
     }
     Ok(if more { Turn::More } else { Turn::Idle })
 }
@@ -371,6 +370,7 @@ async fn recover(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError
 /// The session has gone idle: a question that waits is put aside with a note, and the session ends.
 async fn park(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError> {
     if entry.screen.waits() {
+        entry.note_awake_for_good().await?;
         let now = Timestamp::now();
         let env = env(entry, now);
         let applied = vault

@@ -3,6 +3,8 @@
 use std::sync::mpsc;
 
 use super::*;
+use crate::store::sqlcipher;
+use rusqlite::TransactionBehavior;
 
 const SCHEMA: &[Migration] =
     &[Migration { version: 1, name: "notes", sql: "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL)" }];
@@ -299,4 +301,144 @@ async fn stopped_threads_are_said_so() {
     add(&handle, "one").await.unwrap();
     bench.threads.stop();
     assert_eq!(add(&handle, "two").await.unwrap_err().code(), "db-closed");
+}
+
+impl Bench {
+    /// A handle of which nobody else ever opens the file.
+    fn alone(&self) -> Handle {
+        let key = (RawKey::new([7; 32]), Pages::Small);
+        Handle::watched(self.threads.clone(), TURN, self.path(), key, SCHEMA, OpenFiles::default())
+    }
+
+    fn log(&self) -> PathBuf {
+        log::path_of(&self.path())
+    }
+
+    /// What a disk that fails does: until it is mended, the log cannot be flushed.
+    fn break_log(&self) -> impl FnOnce() + use<> {
+        let (log, aside) = (self.log(), self.folder.path().join("aside"));
+        std::fs::rename(&log, &aside).unwrap();
+        // It takes everything, and knows no flush.
+        std::os::unix::fs::symlink("/dev/null", &log).unwrap();
+        move || std::fs::rename(aside, log).unwrap()
+    }
+}
+
+/// How SQLite flushes in a transaction of ours.
+async fn level(handle: &Handle, durability: Durability, fail: bool) -> u32 {
+    let (seen, see) = mpsc::channel();
+    let done: Result<()> = handle
+        .tx(durability, move |tx| {
+            seen.send(tx.query_row("PRAGMA synchronous", [], |row| row.get(0))?).unwrap();
+            tx.execute("INSERT INTO note (text) VALUES ('x')", [])?;
+            if fail { Err(StoreError::Fenced) } else { Ok(()) }
+        })
+        .await;
+    assert_eq!(done.is_err(), fail);
+    see.recv().unwrap()
+}
+
+#[tokio::test]
+async fn only_the_first_commit_in_a_new_log_of_a_file_of_ours_alone_does_without_a_flush() {
+    let bench = Bench::new();
+    let handle = bench.alone();
+    // Its tables were made in this log.
+    assert_eq!(level(&handle, Durability::Normal, false).await, 1);
+    handle.close().await.unwrap();
+    assert_eq!(level(&handle, Durability::Normal, false).await, 0);
+    let after = handle.read(|conn| Ok(conn.query_row("PRAGMA wal_autocheckpoint", [], |row| row.get::<_, u32>(0))?));
+    assert_eq!(after.await.unwrap(), 1_000);
+    assert_eq!(level(&handle, Durability::Normal, false).await, 1);
+    assert_eq!(level(&handle, Durability::Full, false).await, 2);
+    handle.close().await.unwrap();
+    assert_eq!(level(&handle, Durability::Full, false).await, 2, "what must be on the disk is flushed");
+    assert_eq!(level(&handle, Durability::Normal, false).await, 1);
+    handle.close().await.unwrap();
+    for durability in [Durability::Full, Durability::Normal] {
+        handle.tx(durability, |tx| Ok(tx.query_row("SELECT count(*) FROM note", [], |_| Ok(()))?)).await.unwrap();
+    }
+    assert_eq!(level(&handle, Durability::Normal, true).await, 0, "nothing was written yet");
+    assert_eq!(level(&handle, Durability::Normal, false).await, 0, "what was rolled back neither");
+    assert_eq!(level(&handle, Durability::Normal, false).await, 1);
+    handle.close().await.unwrap();
+    // A log that somebody has left behind may have another round's frames.
+    std::fs::write(bench.log(), []).unwrap();
+    assert_eq!(level(&handle, Durability::Normal, false).await, 1);
+    handle.close().await.unwrap();
+    let bench = Bench::new();
+    let shared = bench.handle();
+    add(&shared, "one").await.unwrap();
+    shared.close().await.unwrap();
+    assert_eq!(level(&shared, Durability::Normal, false).await, 1, "others may open it");
+}
+
+#[tokio::test]
+async fn a_log_that_was_never_flushed_survives_a_kill_and_half_of_it_on_the_disk_harms_nothing() {
+    let bench = Bench::new();
+    let handle = bench.alone();
+    add(&handle, "one").await.unwrap();
+    handle.close().await.unwrap();
+    for text in ["two", "three"] {
+        add(&handle, &text.repeat(2_000)).await.unwrap();
+    }
+    let (file, log) = (std::fs::read(bench.path()).unwrap(), std::fs::read(bench.log()).unwrap());
+    // What the disk has after a power failure: any part of the log may be missing, its header first of all.
+    for missing in std::iter::once(None).chain((0..log.len().div_ceil(512)).map(Some)) {
+        let other = Bench::new();
+        let mut log = log.clone();
+        if let Some(n) = missing {
+            let end = log.len().min((n + 1) * 512);
+            log[n * 512..end].fill(0);
+        }
+        std::fs::write(other.path(), &file).unwrap();
+        std::fs::write(other.log(), log).unwrap();
+        let found = other.alone();
+        let kept = notes(&found).await.unwrap();
+        assert!(if missing.is_none() { kept == 3 } else { (1..3).contains(&kept) }, "{kept} without {missing:?}");
+        let sound = found.read(|conn| Ok(conn.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0))?));
+        assert_eq!(sound.await.unwrap(), "ok");
+    }
+}
+
+#[tokio::test]
+async fn a_flush_waits_for_nobody_and_nobody_for_it() {
+    let bench = Bench::new();
+    let handle = bench.alone();
+    handle.sync().await.unwrap();
+    add(&handle, "one").await.unwrap();
+    let (open, gate) = mpsc::channel::<()>();
+    let mut slow = Box::pin(handle.read(move |_| Ok(gate.recv().ok())));
+    assert!(futures_util::poll!(&mut slow).is_pending());
+    for synced in futures_util::future::join_all((0..50).map(|_| handle.sync())).await {
+        synced.unwrap();
+    }
+    drop(open);
+    slow.await.unwrap();
+    handle.close().await.unwrap();
+    handle.sync().await.unwrap();
+    assert!(!handle.is_open(), "there is nothing to flush");
+}
+
+#[tokio::test]
+async fn what_could_not_be_flushed_is_moved_into_the_file_before_anybody_is_told() {
+    let bench = Bench::new();
+    let handle = bench.alone();
+    add(&handle, "one").await.unwrap();
+    handle.read(|conn| Ok(conn.busy_timeout(Duration::from_millis(20))?)).await.unwrap();
+    // Somebody reads, so that it cannot be moved.
+    let reader = sqlcipher::open(&bench.path(), &RawKey::new([7; 32]), Pages::Small).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM note").unwrap();
+    let mend = bench.break_log();
+    assert_eq!(handle.sync().await.unwrap_err().code(), "db-io");
+    mend();
+    reader.execute_batch("COMMIT").unwrap();
+    drop(reader);
+    add(&handle, "two").await.unwrap();
+    // The log could be flushed now, but the kernel may count as written what never was.
+    handle.sync().await.unwrap();
+    assert!(log::is_empty(&bench.path()), "it was believed");
+    add(&handle, "three").await.unwrap();
+    handle.sync().await.unwrap();
+    assert!(!log::is_empty(&bench.path()), "it is believed again");
+    assert_eq!(notes(&handle).await.unwrap(), 3);
 }

@@ -141,3 +141,29 @@ async fn finding_ones_own_does_not_walk_past_everybody_elses() {
     let steps = steps.await.unwrap();
     assert!(steps < 100, "{steps} steps of SQLite for one row");
 }
+
+#[tokio::test]
+async fn rows_are_given_out_while_they_are_flushed_and_telegram_hears_of_them_only_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spool.db");
+    let spool = Spool::new(DbThreads::start(1), &path, RawKey::new([1; 32]), BOT);
+    spool.commit(vec![row(1, 8)], UpdateId(2)).await.unwrap();
+    // A disk that takes its time: whoever opens this waits until somebody writes there.
+    let (log, aside) = (folder.path().join("spool.db-wal"), folder.path().join("aside"));
+    std::fs::rename(&log, &aside).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&log).status().unwrap().success());
+    let mut flushing = Box::pin(spool.flush());
+    assert!(futures_util::poll!(&mut flushing).is_pending());
+    let next = async |done: &[UpdateId]| ids(&spool.next(TelegramId(8), done, None, 5).await.unwrap());
+    assert_eq!(next(&[]).await, [1]);
+    spool.keep(row(2, 8)).await.unwrap();
+    assert_eq!(next(&[UpdateId(1)]).await, [2]);
+    assert!(futures_util::poll!(&mut flushing).is_pending());
+    // The disk answers: with an error, for there is nothing here to be flushed.
+    let slow = std::fs::OpenOptions::new().write(true).open(&log).unwrap();
+    std::fs::rename(&aside, &log).unwrap();
+    drop(slow);
+    flushing.await.unwrap();
+    assert_eq!(std::fs::metadata(&log).unwrap().len(), 0, "what could not be flushed was moved into the file");
+    assert_eq!(next(&[]).await, [2]);
+}

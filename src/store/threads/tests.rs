@@ -126,7 +126,7 @@ async fn stopping_finishes_what_is_queued_and_takes_no_more() {
 #[test]
 fn the_last_clone_ends_the_threads_after_the_queue() {
     let threads = DbThreads::start(2);
-    let shared = Arc::downgrade(&threads.0.shared);
+    let shared = Arc::downgrade(&threads.work.shared);
     let done = Arc::new(AtomicUsize::new(0));
     for _ in 0..100 {
         let done = Arc::clone(&done);
