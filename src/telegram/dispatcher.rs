@@ -16,8 +16,9 @@ use teloxide::prelude::{Requester, Update};
 use teloxide::{RequestError, dptree};
 use tokio_util::sync::CancellationToken;
 
-/// How long the dispatcher may take to end.
-const STOP: Duration = Duration::from_secs(5);
+/// How long the dispatcher may take to end. Told to while it begins, it may not hear it; nothing is lost by dropping it, for
+/// what it was to wake people for lies in the spool.
+const STOP: Duration = Duration::from_secs(1);
 /// Between attempts to introduce teloxide to the bot.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(500), cap: Duration::from_secs(10) };
 /// Attempts before it is left out.
@@ -60,7 +61,7 @@ pub async fn run(api: Api, listener: Committed, route: Arc<dyn Route>, cancel: C
     if let Ok(stopped) = shutdown.shutdown() {
         let both = async { tokio::join!(&mut dispatching, stopped) };
         if tokio::time::timeout(STOP, both).await.is_err() {
-            tracing::warn!("teloxide's dispatcher did not end in time");
+            tracing::debug!("teloxide's dispatcher did not end in time");
         }
     }
 }

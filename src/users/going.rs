@@ -143,6 +143,9 @@ pub(super) async fn at_shutdown(entry: &Arc<UserEntry>, users: &UserDataStore, l
     }
     let going = Going::new(entry, users, limit);
     tokio::join!(going.settle(), going.disconnect());
+    // One that a task was just about to start has its place among the others only now. Left running it would take messages
+    // when there is no database left to put them in.
+    going.disconnect().await;
     entry.project().await;
     going.note().await;
     if going.left.lock().unwrap_or_else(PoisonError::into_inner).is_none() && entry.ready.is_cancelled() {

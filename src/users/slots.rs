@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 /// How long a client that is being closed waits for the answer to the message that it has just sent.
-pub(super) const LAST_ANSWER: Duration = Duration::from_secs(2);
+pub(super) const LAST_ANSWER: Duration = Duration::from_secs(4);
 /// What a provider may need on top of a limit to end by force what did not end by itself.
 const OVERTIME: Duration = Duration::from_secs(6);
 

@@ -155,7 +155,14 @@ async fn build(setup: &Setup, shared: &Arc<Shared>, keys: Arc<dyn Backend>) -> R
 fn spawn_run(shared: &Arc<Shared>, bot: Bot, addresses: Arc<SetOnce<Option<WaJid>>>) -> tokio::task::JoinHandle<()> {
     let me = Arc::clone(shared);
     shared.tasks.spawn(async move {
-        know_addresses(&bot.client(), &addresses).await;
+        let client = bot.client();
+        tokio::select! {
+            biased;
+            // Closed before it began: what it waits for may never come.
+            () = me.leaving().cancelled() => return me.ended(),
+            () = know_addresses(&client, &addresses) => {}
+        }
+        drop(client);
         if AssertUnwindSafe(bot.run()).catch_unwind().await.is_err() {
             tracing::error!(account.id = %me.account, event = "client_panicked", "the run loop of a WhatsApp client panicked");
             me.apply(|link| link.over(Reason::Internal, None));

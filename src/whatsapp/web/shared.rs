@@ -18,6 +18,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use whatsapp_rust::store::commands::DeviceCommand;
 use whatsapp_rust::types::durability_hook::InboundDurabilityHook;
 use whatsapp_rust::wacore::types::events::{
@@ -43,6 +44,7 @@ pub(super) struct Shared {
     /// How long the server may say nothing at all.
     silence: Duration,
     client: OnceLock<Weak<Client>>,
+    leaving: CancellationToken,
     state: Mutex<State>,
 }
 
@@ -109,6 +111,7 @@ impl Shared {
             unstored,
             silence,
             client: OnceLock::new(),
+            leaving: CancellationToken::new(),
             state: Mutex::new(state),
         })
     }
@@ -183,6 +186,12 @@ impl Shared {
     /// From now on the end is no news.
     pub(super) fn closing(&self) {
         self.lock().closing = true;
+        self.leaving.cancel();
+    }
+
+    /// Fires when it is being closed on request.
+    pub(super) fn leaving(&self) -> &CancellationToken {
+        &self.leaving
     }
 
     /// Lets go of the sink.
