@@ -104,11 +104,12 @@ impl Pool {
         Some((Arc::clone(conn), slot.round))
     }
 
-    /// Whether there are connections that nothing is known against.
+    /// Which set of connections is used, where there is one that nothing is known against.
     #[cfg(test)]
-    pub fn is_connected(&self) -> bool {
+    pub fn connected(&self) -> Option<u64> {
         let slot = self.slot();
-        !slot.conns.is_empty() && !slot.conns.iter().any(|conn| conn.client.is_closed())
+        let whole = !slot.conns.is_empty() && !slot.conns.iter().any(|conn| conn.client.is_closed());
+        whole.then_some(slot.round)
     }
 
     /// Connects, if that is not done and may be tried.
