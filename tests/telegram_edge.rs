@@ -229,8 +229,9 @@ async fn trouble_with_telegram_passes_without_loss() {
     for (n, action) in
         [status(409, None), status(502, None), status(401, None), FaultAction::Drop].into_iter().enumerate()
     {
-        sim.client().fault(&fault("getUpdates", Some(2), action)).await.unwrap();
+        // Before the faults are there: a poll may meet them at once.
         let before = edge.stats.failures();
+        sim.client().fault(&fault("getUpdates", Some(2), action)).await.unwrap();
         sim.user(42).send(&format!("number {n}")).await.unwrap();
         edge.rows(42, n + 1).await;
         // The poll that waited may have taken it; then the faults hit the next ones.

@@ -87,8 +87,8 @@ pub struct Stage {
 
 /// How long anything on a stage may take before it counts as failed. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// People of a story ask more often than people do.
-const LIMITS: &str = "[limits]\ncreate_per_minute = 1000\nstatus_per_minute = 1000\nqr_refresh_per_minute = 1000\n";
+/// People of a story ask more often than people do, and its disk may be small.
+const LIMITS: &str = "[limits]\ncreate_per_minute = 1000\nstatus_per_minute = 1000\nqr_refresh_per_minute = 1000\ndisk_reserve = \"0B\"\n";
 
 impl Stage {
     /// Starts the simulators and the daemon.

@@ -96,6 +96,8 @@ impl Use {
 
 impl Drop for Use {
     fn drop(&mut self) {
+        // However long it took, it is idle from now on.
+        self.0.touch();
         self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -92,14 +92,14 @@ mod tests {
         }
         assert_eq!(open.len(), 3);
         drop(gone);
-        tokio::time::sleep(Duration::from_millis(60)).await;
+        tokio::time::sleep(Duration::from_millis(600)).await;
         write(&used).await;
-        assert_eq!(open.close_idle(Duration::from_millis(50)).await, 1);
+        assert_eq!(open.close_idle(Duration::from_millis(500)).await, 1);
         assert!(!idle.is_open() && used.is_open());
         assert_eq!(open.len(), 1, "what is closed or gone is forgotten, what is used is kept");
         write(&idle).await;
-        tokio::time::sleep(Duration::from_millis(60)).await;
-        assert_eq!(open.close_idle(Duration::from_millis(50)).await, 2);
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        assert_eq!(open.close_idle(Duration::from_millis(500)).await, 2);
         assert!(open.is_empty());
     }
 
