@@ -125,8 +125,8 @@ pub async fn run(binary: &Path, options: &Options) -> anyhow::Result<Vec<Figure>
         figures.push(Figure::new(name("p50 at half of that"), percentile(&waits, 0.5), "ms", Better::Lower));
         figures.push(Figure::new(name("p99 at half of that"), percentile(&waits, 0.99), "ms", Better::Lower));
         let doubled = count(scene.seen(way).doubled());
-        // What is lost was waited for in vain above, and ended the run.
-        figures.push(Figure::new(name("of all: lost"), 0.0, "", Better::Lower).hold(0.0));
+        let lost = count(sent[way as usize].saturating_sub(scene.seen(way).all().len() as u64));
+        figures.push(Figure::new(name("of all: lost"), lost, "", Better::Lower).hold(0.0));
         figures.push(Figure::new(name("of all: doubled"), doubled, "", Better::Lower).hold(0.0));
     }
     stop.cancel();
