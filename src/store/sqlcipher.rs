@@ -7,16 +7,20 @@ use std::fmt::Write as _;
 use std::fs::{OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::error::{Result, StoreError};
 
-/// How long SQLite itself waits for another connection's lock; nobody else retries. Only a backup or an operator's tool
-/// is ever a second connection.
+/// How long SQLite itself waits for another connection's lock; nobody else retries, but for the [switch](switch_to_log) of
+/// a new file. Only a backup or an operator's tool is ever a second connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// And how long between two tries to switch a new file to its log.
+const SWITCH_AGAIN: Duration = Duration::from_millis(2);
 
 /// Statements kept prepared per connection: the hot ones of a store, at about 2 KiB each.
 const STATEMENTS: usize = 32;
@@ -78,7 +82,22 @@ pub fn open(path: &Path, key: &RawKey, pages: Pages) -> Result<Connection> {
     }
 }
 
+/// Prepares the library, once.
+///
+/// SQLite counts itself as prepared before SQLCipher, which it calls last and without a lock, is: a second thread that
+/// opened its first file meanwhile would have its key refused.
+fn prepare() -> Result<()> {
+    static PREPARED: Mutex<bool> = Mutex::new(false);
+    let mut prepared = PREPARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*prepared {
+        drop(Connection::open_in_memory()?);
+        *prepared = true;
+    }
+    Ok(())
+}
+
 fn open_with(path: &Path, key: &RawKey, pages: Pages) -> Result<Connection> {
+    prepare()?;
     guard_mode(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
@@ -98,15 +117,27 @@ fn open_with(path: &Path, key: &RawKey, pages: Pages) -> Result<Connection> {
     )?;
     // The first read: only now does a wrong key show.
     conn.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
-    conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0)).map_err(StoreError::from).and_then(
-        |mode| match mode.as_str() {
-            "wal" => Ok(()),
-            _ => Err(StoreError::io("switch a database file to its write-ahead log", mode)),
-        },
-    )?;
+    switch_to_log(&conn)?;
     // The log is cut back to this after a checkpoint, so that a burst does not keep its disk space for ever.
     conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 1048576;")?;
     Ok(conn)
+}
+
+/// Makes the file one with a write-ahead log, if it is not yet.
+///
+/// Two connections that switch one new file at the same moment stand in each other's way; SQLite then tells one of them at
+/// once that it is locked, whatever its timeout is.
+fn switch_to_log(conn: &Connection) -> Result<()> {
+    let until = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        let switched = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
+        match switched.map_err(StoreError::from) {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(mode) => return Err(StoreError::io("switch a database file to its write-ahead log", mode)),
+            Err(StoreError::Locked { .. }) if Instant::now() < until => std::thread::sleep(SWITCH_AGAIN),
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Makes the file with mode 0600 before SQLite does; its `-wal` and `-shm` inherit the mode.

@@ -148,3 +148,24 @@ fn a_missing_folder_is_an_io_error() {
     let error = open(&folder.path().join("none/user.db"), &RawKey::new([7; 32])).unwrap_err();
     assert_eq!(error.code(), "db-io");
 }
+
+#[test]
+fn many_may_make_one_file_at_once() {
+    for round in 0..100 {
+        let (_folder, path) = folder();
+        let together = std::sync::Barrier::new(6);
+        std::thread::scope(|threads| {
+            for _ in 0..6 {
+                threads.spawn(|| {
+                    together.wait();
+                    let conn =
+                        open(&path, &RawKey::new([7; 32])).unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+                    assert_eq!(
+                        conn.query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0)).unwrap(),
+                        "wal"
+                    );
+                });
+            }
+        });
+    }
+}
