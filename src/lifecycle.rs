@@ -13,7 +13,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -29,6 +29,14 @@ const HARD_GRACE: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether there is trouble to tell of.
 const TROUBLE: Duration = Duration::from_secs(1);
+
+/// How long a start waits for a command that works on the data folder.
+const SHORT_WORK: Duration = Duration::from_secs(1);
+/// How often it looks whether that is done.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// What is read of who has the lock: more than a process id and a path have.
+const HOLDER_BYTES: u64 = 4096;
 
 /// Why the daemon cannot start here.
 #[derive(Debug, thiserror::Error)]
@@ -134,8 +142,8 @@ pub struct Lifecycle {
     /// Stopping.
     pub shutdown: Shutdown,
     /// Held until the process ends, however it ends.
-    _lock: DataLock,
-    /// Signals and watchdog: not on the tracker, which they must outlive.
+    lock: DataLock,
+    /// Signals, watchdog, and whatever else answers until the end: not on the tracker, which they must outlive.
     own: JoinSet<()>,
 }
 
@@ -147,7 +155,8 @@ impl Lifecycle {
     /// [`LifecycleError::Locked`] when another daemon runs here; else what the disk said.
     pub fn start(data_dir: &Path) -> Result<Self, LifecycleError> {
         private_dir(data_dir)?;
-        let lock = DataLock::take(data_dir)?;
+        // A command at work there, or one that looks who is, is done in a moment.
+        let lock = DataLock::take_within(data_dir, SHORT_WORK)?;
         private_dir(&data_dir.join("users"))?;
         remove_stale(data_dir)?;
         let shutdown = Shutdown::new();
@@ -155,7 +164,20 @@ impl Lifecycle {
         let interrupt = signal(SignalKind::interrupt()).map_err(LifecycleError::Signals)?;
         let terminate = signal(SignalKind::terminate()).map_err(LifecycleError::Signals)?;
         own.spawn(listen(shutdown.clone(), interrupt, terminate));
-        Ok(Self { shutdown, _lock: lock, own })
+        Ok(Self { shutdown, lock, own })
+    }
+
+    /// Notes beside the lock where the daemon answers questions: whoever finds the lock held finds it there.
+    ///
+    /// # Errors
+    /// [`LifecycleError::Io`].
+    pub fn note_socket(&mut self, note: &str) -> Result<(), LifecycleError> {
+        self.lock.write(Some(note))
+    }
+
+    /// Runs this until the daemon has ended everything else.
+    pub fn until_the_end(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.own.spawn(task);
     }
 
     /// Tells systemd that the daemon is up.
@@ -236,16 +258,29 @@ async fn next(interrupt: &mut Signal, terminate: &mut Signal) {
 /// The lock of a data folder: an `flock`, which the kernel takes back when the process ends, however it ends.
 #[derive(Debug)]
 pub struct DataLock {
-    _file: File,
+    file: File,
+    path: PathBuf,
+}
+
+/// Who has the lock.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process id, if it said so.
+    pub pid: Option<u32>,
+    /// What it noted of where it answers questions, if it does.
+    pub socket: Option<String>,
 }
 
 impl DataLock {
+    /// The file that is locked.
+    pub const NAME: &str = ".lock";
+
     /// Takes the lock, or tells who has it.
     ///
     /// # Errors
     /// [`LifecycleError::Locked`], [`LifecycleError::Io`].
     pub fn take(data_dir: &Path) -> Result<Self, LifecycleError> {
-        let path = data_dir.join(".lock");
+        let path = data_dir.join(Self::NAME);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -256,23 +291,46 @@ impl DataLock {
             .map_err(LifecycleError::io("open", &path))?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LifecycleError::Locked { pid: read_pid(&mut file), path }),
+            Err(TryLockError::WouldBlock) => {
+                return Err(LifecycleError::Locked { pid: read_holder(&mut file).pid, path });
+            }
             Err(TryLockError::Error(e)) => return Err(LifecycleError::io("lock", &path)(e)),
         }
-        // For people and for `doctor`; the lock itself does not depend on it.
-        file.set_len(0)
-            .and_then(|()| file.seek(SeekFrom::Start(0)))
-            .and_then(|_| writeln!(file, "{}", std::process::id()))
-            .map_err(LifecycleError::io("write", &path))?;
-        Ok(Self { _file: file })
+        let mut lock = Self { file, path };
+        lock.write(None)?;
+        Ok(lock)
     }
 
-    /// Who has the lock now: `None` for nobody, `Some(None)` for somebody who has not said who. Takes nothing and makes no file.
+    /// The same, waiting a moment for whoever has it. Blocks its thread.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn take_within(data_dir: &Path, limit: Duration) -> Result<Self, LifecycleError> {
+        let until = Instant::now() + limit;
+        loop {
+            match Self::take(data_dir) {
+                Err(LifecycleError::Locked { .. }) if Instant::now() < until => std::thread::sleep(AGAIN),
+                taken => return taken,
+            }
+        }
+    }
+
+    /// Says who has it: for people, for `doctor`, and for commands that ask the daemon. The lock itself does not depend on it.
+    fn write(&mut self, socket: Option<&str>) -> Result<(), LifecycleError> {
+        let text = format!("{}\n{}{}", std::process::id(), socket.unwrap_or_default(), if socket.is_some() { "\n" } else { "" });
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.seek(SeekFrom::Start(0)))
+            .and_then(|_| self.file.write_all(text.as_bytes()))
+            .map_err(LifecycleError::io("write", &self.path))
+    }
+
+    /// Who has the lock now, if anybody. Takes nothing and makes no file.
     ///
     /// # Errors
     /// [`LifecycleError::Io`].
-    pub fn held_by(data_dir: &Path) -> Result<Option<Option<u32>>, LifecycleError> {
-        let path = data_dir.join(".lock");
+    pub fn held_by(data_dir: &Path) -> Result<Option<Holder>, LifecycleError> {
+        let path = data_dir.join(Self::NAME);
         let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -281,17 +339,21 @@ impl DataLock {
         // Shared: two doctors at once do not take each other for a daemon.
         match file.try_lock_shared() {
             Ok(()) => Ok(None),
-            Err(TryLockError::WouldBlock) => Ok(Some(read_pid(&mut file))),
+            Err(TryLockError::WouldBlock) => Ok(Some(read_holder(&mut file))),
             Err(TryLockError::Error(e)) => Err(LifecycleError::io("lock", &path)(e)),
         }
     }
 }
 
-fn read_pid(file: &mut File) -> Option<u32> {
+fn read_holder(file: &mut File) -> Holder {
     let mut text = String::new();
-    file.seek(SeekFrom::Start(0)).ok()?;
-    file.take(32).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    if file.seek(SeekFrom::Start(0)).and_then(|_| file.take(HOLDER_BYTES).read_to_string(&mut text)).is_err() {
+        return Holder::default();
+    }
+    let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    let pid = lines.next().and_then(|line| line.trim().parse().ok());
+    // Half a line is none: it is being written.
+    Holder { pid, socket: lines.next().filter(|line| !line.is_empty()).map(str::to_owned) }
 }
 
 fn private_dir(dir: &Path) -> Result<(), LifecycleError> {
@@ -331,14 +393,32 @@ mod tests {
     fn a_folder_is_locked_once_and_free_again_when_the_holder_is_gone() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(DataLock::held_by(dir.path()).unwrap(), None);
-        let lock = DataLock::take(dir.path()).unwrap();
+        let mut lock = DataLock::take(dir.path()).unwrap();
         let error = DataLock::take(dir.path()).unwrap_err();
         let me = std::process::id();
         assert!(error.to_string().ends_with(&format!("another sekat runs on it (process {me})")), "{error}");
-        assert_eq!(DataLock::held_by(dir.path()).unwrap(), Some(Some(me)));
+        let mut holder = Holder { pid: Some(me), socket: None };
+        assert_eq!(DataLock::held_by(dir.path()).unwrap(), Some(holder.clone()));
+        lock.write(Some("/run/sekat/control.sock")).unwrap();
+        holder.socket = Some("/run/sekat/control.sock".to_owned());
+        assert_eq!(DataLock::held_by(dir.path()).unwrap(), Some(holder));
+        lock.write(None).unwrap();
         drop(lock);
         assert_eq!(DataLock::held_by(dir.path()).unwrap(), None);
         DataLock::take(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_start_waits_for_a_command_that_is_soon_done() {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = DataLock::take(dir.path()).unwrap();
+        assert!(DataLock::take_within(dir.path(), SHORT).is_err());
+        let done = std::thread::spawn(move || {
+            std::thread::sleep(SHORT);
+            drop(lock);
+        });
+        DataLock::take_within(dir.path(), Duration::from_secs(60)).unwrap();
+        done.join().unwrap();
     }
 
     #[tokio::test]

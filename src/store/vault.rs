@@ -83,6 +83,16 @@ impl Vaults {
         self.threads.run(PROBE, write).await?.map_err(|e| StoreError::io("write to the data folder", e))
     }
 
+    /// How many bytes this user's folder takes on the disk; none when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when it cannot be looked at.
+    pub async fn bytes(&self, user: TelegramId) -> Result<u64> {
+        let folder = self.folder(user);
+        let looked = self.threads.run(Turn { user: user.0, lane: 0 }, move || bytes_in(&folder)).await?;
+        looked.map_err(|e| StoreError::io("look at a user's folder", e))
+    }
+
     /// How busy the database threads are.
     pub fn queue(&self) -> QueueStats {
         self.threads.stats()
@@ -164,6 +174,27 @@ impl Vaults {
 fn has_key_stores(folder: &Path) -> Result<bool> {
     let names = fs::read_dir(folder).map_err(|e| StoreError::io("look into a user's folder", e))?;
     Ok(names.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("wa-")))
+}
+
+/// The sizes of all files below a folder. What goes meanwhile counts for nothing.
+fn bytes_in(folder: &Path) -> std::io::Result<u64> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(e) => return Err(e),
+    };
+    let mut bytes = 0;
+    for entry in entries {
+        let entry = entry?;
+        // Never through a link.
+        bytes += match entry.metadata() {
+            Ok(meta) if meta.is_dir() => bytes_in(&entry.path())?,
+            Ok(meta) => meta.len(),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(e) => return Err(e),
+        };
+    }
+    Ok(bytes)
 }
 
 /// Deletes unfinished files; `true` when there was one. What is left empty goes too.

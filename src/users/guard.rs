@@ -38,12 +38,31 @@ pub struct Guard {
     levels: Mutex<[Level; 3]>,
 }
 
+/// How one thing stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    /// Which.
+    pub resource: Resource,
+    /// How much is used, and of how much; `None` where the system does not tell.
+    pub used: Option<(u64, u64)>,
+    /// What was made of it when it was last watched.
+    pub level: Level,
+}
+
 impl Guard {
     /// Watches every `every`: resident memory of at most `memory` bytes, and the disk of `folder`, of which `reserve` bytes
     /// are kept free.
     #[must_use]
     pub fn new(memory: u64, reserve: u64, folder: PathBuf, every: Duration) -> Self {
         Guard { memory, reserve, folder, every, levels: Mutex::default() }
+    }
+
+    /// How all of it stands. Reads files of the kernel, which takes microseconds.
+    #[must_use]
+    pub fn readings(&self) -> Vec<Reading> {
+        let levels = *self.levels();
+        let all = Resource::ALL.into_iter().zip(levels);
+        all.map(|(resource, level)| Reading { resource, used: self.read(resource), level }).collect()
     }
 
     fn levels(&self) -> MutexGuard<'_, [Level; 3]> {
