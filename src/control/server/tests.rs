@@ -1,7 +1,6 @@
 //! The socket, its owner's mistakes, and everybody who asks badly.
 use super::*;
 use crate::control::{AskError, ask};
-use serde_json::json;
 use std::io::Write as _;
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt as _;

@@ -137,6 +137,24 @@ async fn owner_and_admins_may_what_they_may() {
 }
 
 #[tokio::test]
+async fn the_operator_at_the_command_line_may_what_the_owner_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let members = open(&folder, AccessMode::AllowList).await;
+    for (order, standing) in [
+        (Order::Block(ADMIN), Standing::Blocked),
+        (Order::Unblock(ADMIN), Standing::Admitted(Role::Admin)),
+        (Order::Block(LISTED), Standing::Blocked),
+    ] {
+        done(&members.command(&order, NOW).await.unwrap());
+        assert_eq!(members.standing(order.about().unwrap()), standing, "at once");
+    }
+    refused(&members.command(&Order::Block(OWNER), NOW).await.unwrap(), Refusal::Owner);
+    let plan = Order::Plan { user: OWNER, plan: Some(crate::domain::Plan::Free) };
+    done(&members.command(&plan, NOW).await.unwrap());
+    assert_eq!(open(&folder, AccessMode::AllowList).await.standing(LISTED), Standing::Blocked, "after a start");
+}
+
+#[tokio::test]
 async fn who_is_blocked_stays_out_and_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let members = open(&folder, AccessMode::Open).await;
