@@ -84,6 +84,7 @@ fn trouble(up: &Up, vitals: &Vitals, readings: &[Reading]) -> Vec<&'static str> 
         Resource::Handles => "handles-full",
         Resource::Memory => "memory-full",
         Resource::Disk => "disk-full",
+        Resource::Storage => "storage-full",
     }));
     codes
 }
@@ -126,6 +127,7 @@ fn words(all: &Value, vitals: &Vitals, readings: &[Reading]) -> String {
     };
     let mode = updates["mode"].as_str().unwrap_or_default();
     let waiting = match vitals.spool {
+        Ok(load) if load.rows == 0 => "none waiting".to_owned(),
         Ok(load) => format!("{} waiting, the oldest for {}", load.rows, span(vitals.oldest)),
         Err(code) => format!("the spool does not answer ({code})"),
     };

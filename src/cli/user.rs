@@ -125,7 +125,7 @@ fn as_json(config: &Config, seen: &Seen) -> anyhow::Result<Value> {
         "allowed_numbers": allowed(config, seen)?, "known": seen.is_known, "awake": seen.is_awake,
         "last_seen_at": text(seen.seen_at), "linked_numbers": seen.linked,
         "numbers": seen.numbers.as_ref().map(|numbers| numbers.iter().map(number).collect::<Vec<_>>()),
-        "trouble": seen.trouble, "storage_bytes": seen.storage,
+        "trouble": seen.trouble, "storage_bytes": seen.storage, "allowed_storage_bytes": config.store.quota.0,
     }))
 }
 
@@ -199,7 +199,7 @@ fn shown(config: &Config, seen: &Seen) -> anyhow::Result<String> {
     if let Some(code) = seen.trouble {
         rows.push(("trouble", format!("the vault does not open ({code})")));
     }
-    rows.push(("storage", size(seen.storage)));
+    rows.push(("storage", format!("{} of {}", size(seen.storage), size(config.store.quota.0))));
     Ok(rows.iter().map(|(name, value)| format!("{name:<9}  {value}\n")).collect())
 }
 

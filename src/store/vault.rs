@@ -83,14 +83,16 @@ impl Vaults {
         self.threads.run(PROBE, write).await?.map_err(|e| StoreError::io("write to the data folder", e))
     }
 
-    /// How many bytes this user's folder takes on the disk; none when there is none.
+    /// How much this user stores, in bytes; nothing when there is no folder. Opens nothing.
     ///
     /// # Errors
-    /// [`StoreError::Io`] when it cannot be looked at.
-    pub async fn bytes(&self, user: TelegramId) -> Result<u64> {
+    /// [`StoreError::Io`].
+    pub async fn size(&self, user: TelegramId) -> Result<u64> {
         let folder = self.folder(user);
-        let looked = self.threads.run(Turn { user: user.0, lane: 0 }, move || bytes_in(&folder)).await?;
-        looked.map_err(|e| StoreError::io("look at a user's folder", e))
+        match self.threads.run(Turn { user: user.0, lane: 0 }, move || folder_size(&folder)).await? {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            size => size.map_err(|e| StoreError::io("look how much is stored", e)),
+        }
     }
 
     /// How busy the database threads are.
@@ -174,27 +176,6 @@ impl Vaults {
 fn has_key_stores(folder: &Path) -> Result<bool> {
     let names = fs::read_dir(folder).map_err(|e| StoreError::io("look into a user's folder", e))?;
     Ok(names.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("wa-")))
-}
-
-/// The sizes of all files below a folder. What goes meanwhile counts for nothing.
-fn bytes_in(folder: &Path) -> std::io::Result<u64> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-        Err(e) => return Err(e),
-    };
-    let mut bytes = 0;
-    for entry in entries {
-        let entry = entry?;
-        // Never through a link.
-        bytes += match entry.metadata() {
-            Ok(meta) if meta.is_dir() => bytes_in(&entry.path())?,
-            Ok(meta) => meta.len(),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => 0,
-            Err(e) => return Err(e),
-        };
-    }
-    Ok(bytes)
 }
 
 /// Deletes unfinished files; `true` when there was one. What is left empty goes too.
@@ -305,6 +286,17 @@ impl Vault {
         &self.0.db
     }
 
+    /// How many bytes all files of this person take up.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn size(&self) -> Result<u64> {
+        let vault = self.clone();
+        let turn = Turn { user: self.0.user.0, lane: 0 };
+        let size = self.0.threads.run(turn, move || folder_size(&vault.0.folder)).await?;
+        size.map_err(|e| StoreError::io("look how much is stored", e))
+    }
+
     /// One transaction in `user.db`, on disk when it returns.
     ///
     /// # Errors
@@ -361,4 +353,17 @@ impl Vault {
         let (threads, open) = (self.0.threads.clone(), self.0.open.clone());
         Handle::watched(threads, turn, path, (raw, Pages::Large), super::wa::schema::MIGRATIONS, open)
     }
+}
+
+fn folder_size(folder: &Path) -> std::io::Result<u64> {
+    let mut size = 0;
+    for file in fs::read_dir(folder)? {
+        match file?.metadata() {
+            Ok(file) => size += file.len(),
+            // A log that has just been moved into its file.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(size)
 }

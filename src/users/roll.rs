@@ -105,7 +105,7 @@ impl Roll {
         let user = member.user;
         let awake = users.and_then(|users| users.awake_of(user));
         let (is_known, storage) = match self.vaults.exists(user) {
-            true => (true, self.vaults.bytes(user).await?),
+            true => (true, self.vaults.size(user).await?),
             false => (written.is_some(), 0),
         };
         let numbers = awake.as_ref().filter(|awake| awake.is_ready).map(|awake| awake.numbers.clone());

@@ -6,7 +6,8 @@ use super::guard::Guard;
 use super::looks::Looks;
 use super::port::{ReadUpdate, Route, Telegram};
 use super::room::Room;
-use crate::domain::TelegramId;
+use super::storage::Storage;
+use crate::domain::{Resource, TelegramId};
 use crate::flows::Rules;
 use crate::limits::Budget;
 use crate::session::{Clients, UserSessions};
@@ -86,12 +87,19 @@ pub struct Shared {
     pub room: Room,
     /// What there is only so much of.
     pub guard: Guard,
+    /// What each may store.
+    pub storage: Storage,
 }
 
 impl Shared {
     /// After how long a conversation in which its person does nothing rests.
     pub(super) fn ttl(&self) -> Duration {
         self.guard.ttl(self.settings.session_ttl)
+    }
+
+    /// What there is nothing left of for what is new of this person.
+    pub(super) fn full_for(&self, user: TelegramId) -> Option<Resource> {
+        self.guard.full().or_else(|| self.storage.is_full(user).then_some(Resource::Storage))
     }
 
     /// How somebody whose vault is not open wants things told, as far as what waits from them tells.

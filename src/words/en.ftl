@@ -204,6 +204,9 @@ link-waits =
 link-full =
     The bot is at its limits at the moment and takes no new numbers. What is linked already goes on as usual. Please try again later.
     Code: <code>{ $code }</code>
+link-storage-full =
+    Your storage is used up, and what is left of it has to stay for now: messages of the last days, and the keys of your numbers. Nothing new can be linked until there is room: /delete removes a number that you no longer use, with its messages. What is linked goes on as usual.
+    Code: <code>{ $code }</code>
 link-cancelled = Linking was cancelled.
 link-getting-qr = Getting a QR code from WhatsApp…
 link-getting-code = Getting a code from WhatsApp for { $phone }…
@@ -384,6 +387,9 @@ phone-offline =
     📵 Nothing has been heard of the phone of <b>{ $number }</b> since { $since }: { $why }
     Code: <code>{ $code }</code>
 phone-back = 📱 The phone of <b>{ $number }</b> has been heard of again.
+storage-scarce =
+    ⚠️ Storage: user { $user } uses { $percent } % of what each may store (store.quota). At 100 % their oldest history is removed.
+    Code: <code>{ $code }</code>
 guard-scarce = { $what ->
     [handles] ⚠️ File handles: { $percent } % of what the system allows are in use. Raise the limit (LimitNOFILE).
     [memory] ⚠️ Memory: { $percent } % of what the bot may use is in use. Raise guard.memory, or let fewer numbers connect (whatsapp.max_clients).

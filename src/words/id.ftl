@@ -188,6 +188,9 @@ link-waits =
 link-full =
     Bot sedang penuh dan belum bisa menerima nomor baru. Yang sudah tertaut tetap berjalan seperti biasa. Silakan coba lagi nanti.
     Kode: <code>{ $code }</code>
+link-storage-full =
+    Penyimpanan Anda sudah penuh, dan isinya belum boleh dihapus: pesan beberapa hari terakhir dan kunci nomor-nomor Anda. Nomor baru baru bisa ditautkan setelah ada ruang: /delete menghapus nomor yang tidak Anda pakai lagi beserta pesannya. Yang sudah tertaut tetap berjalan seperti biasa.
+    Kode: <code>{ $code }</code>
 link-cancelled = Penautan dibatalkan.
 link-getting-qr = Meminta kode QR dari WhatsApp…
 link-getting-code = Meminta kode dari WhatsApp untuk { $phone }…
@@ -361,6 +364,9 @@ phone-offline =
     📵 Tidak ada kabar dari ponsel <b>{ $number }</b> sejak { $since }: { $why }
     Kode: <code>{ $code }</code>
 phone-back = 📱 Ponsel <b>{ $number }</b> sudah terdengar lagi.
+storage-scarce =
+    ⚠️ Penyimpanan: pengguna { $user } sudah memakai { $percent } % dari jatah tiap orang (store.quota). Pada 100 % riwayat terlamanya dihapus.
+    Kode: <code>{ $code }</code>
 guard-scarce = { $what ->
     [handles] ⚠️ File handle: { $percent } % dari batas sistem sudah terpakai. Naikkan batasnya (LimitNOFILE).
     [memory] ⚠️ Memori: { $percent } % dari jatah bot sudah terpakai. Naikkan guard.memory, atau kurangi nomor yang tersambung (whatsapp.max_clients).
