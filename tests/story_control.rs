@@ -75,7 +75,10 @@ async fn what_is_ordered_at_the_command_line_counts_at_once() -> anyhow::Result<
     ana.send("/numbers").await?;
     ana.wait_text("You cannot use this bot", PATIENCE).await?;
     let shown = object(&stage, &["user", "show", "1001", "--json"]).await?;
-    assert_eq!((&shown["standing"], &shown["awake"], &shown["linked_numbers"]), (&json!("blocked"), &json!(false), &json!(1)));
+    assert_eq!(
+        (&shown["standing"], &shown["awake"], &shown["linked_numbers"]),
+        (&json!("blocked"), &json!(false), &json!(1))
+    );
     told(&stage, &["user", "unblock", "1001"]).await?;
     until("her number to be back", async || {
         let status = object(&stage, &["status", "--json"]).await?;

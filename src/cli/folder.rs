@@ -54,13 +54,11 @@ pub(super) fn ours(dir: &Path, owner: u32) -> anyhow::Result<()> {
 
 /// What this user is called, where the system's list of users says so.
 pub(super) fn name(uid: u32) -> Option<String> {
-    let users = fs::read_to_string("/etc/passwd").ok()?;
-    let named = users.lines().find_map(|line| {
+    fs::read_to_string("/etc/passwd").ok()?.lines().find_map(|line| {
         let mut fields = line.split(':');
         let (name, id) = (fields.next()?, fields.nth(1)?);
         (id.parse() == Ok(uid)).then(|| name.to_owned())
-    });
-    named
+    })
 }
 
 #[cfg(test)]

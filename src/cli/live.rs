@@ -82,7 +82,11 @@ impl Live {
         if let Ask::Status { json } = ask {
             return status::not_up(self, what, *json);
         }
-        Said { exit: Exit::Temporary, out: String::new(), err: format!("sekat: the daemon is {what}; try again soon\n") }
+        Said {
+            exit: Exit::Temporary,
+            out: String::new(),
+            err: format!("sekat: the daemon is {what}; try again soon\n"),
+        }
     }
 }
 
@@ -90,7 +94,9 @@ impl Live {
 impl Desk for Live {
     async fn answer(&self, question: Value) -> Answer {
         let Ok(ask) = serde_json::from_value::<Ask>(question) else {
-            let why = format!("the daemon that runs (version {VERSION}) does not know this; start it anew as the same version");
+            let why = format!(
+                "the daemon that runs (version {VERSION}) does not know this; start it anew as the same version"
+            );
             return Answer::refused(Exit::Usage.code(), &why);
         };
         let changes = ask.changes();

@@ -6,9 +6,9 @@
 mod command;
 mod desk;
 pub mod doctor;
+mod folder;
 pub mod invite;
 pub mod key;
-mod folder;
 pub(crate) mod live;
 mod members;
 mod peers;

@@ -6,10 +6,13 @@
 mod servers;
 
 use std::collections::{BTreeMap, HashSet};
+use std::io;
 use std::path::Path;
+use std::thread;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::SessionsCommand;
 use super::desk::Said;
@@ -86,9 +89,7 @@ async fn look(dir: &Path, users: Option<&UserDataStore>, now: Timestamp) -> anyh
         Some(users) => Some(users.sessions().await?),
         None => None,
     };
-    let folder = dir.to_owned();
-    let looked = tokio::task::spawn_blocking(move || file::look(&folder)).await?;
-    let mut look = looked.with_context(|| format!("list {}", dir.display()))?;
+    let mut look = files(dir).await?.with_context(|| format!("list {}", dir.display()))?;
     if let Some(live) = live {
         let known: HashSet<TelegramId> = live.iter().map(|found| found.session.telegram_id).collect();
         // What has expired and was not cleaned up yet is in the files alone.
@@ -97,6 +98,15 @@ async fn look(dir: &Path, users: Option<&UserDataStore>, now: Timestamp) -> anyh
         look.sessions.sort_by_key(|found| found.session.telegram_id);
     }
     Ok(look)
+}
+
+/// What lies in the folder, read on a thread of its own: a daemon has other things to do meanwhile.
+async fn files(dir: &Path) -> anyhow::Result<io::Result<Look>> {
+    let (folder, (done, looked)) = (dir.to_owned(), oneshot::channel());
+    // Whoever asked may have gone.
+    let work = move || drop(done.send(file::look(&folder)));
+    thread::Builder::new().name("sekat-look".to_owned()).spawn(work).context("start a thread")?;
+    Ok(looked.await?)
 }
 
 fn of(sessions: &[UserRecord], user: TelegramId) -> Option<UserRecord> {

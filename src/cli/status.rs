@@ -123,7 +123,10 @@ fn words(all: &Value, vitals: &Vitals, readings: &[Reading]) -> String {
     let updates = &all["updates"];
     let coming = match updates["coming_in"].as_bool() {
         Some(true) => "coming in".to_owned(),
-        _ => format!("not coming in for {}", span(Duration::from_secs(updates["for_seconds"].as_u64().unwrap_or_default()))),
+        _ => format!(
+            "not coming in for {}",
+            span(Duration::from_secs(updates["for_seconds"].as_u64().unwrap_or_default()))
+        ),
     };
     let mode = updates["mode"].as_str().unwrap_or_default();
     let waiting = match vitals.spool {
@@ -191,7 +194,10 @@ pub(super) fn without_daemon(config: &Config, as_json: bool) -> anyhow::Result<S
         format!("{all}\n")
     } else {
         let mut rows = vec![("sekat", VERSION.to_owned()), ("status", "no daemon runs".to_owned())];
-        rows.push(("data", format!("{}, {}", dir.display(), name.map_or("not there yet".to_owned(), |name| format!("of {name}")))));
+        rows.push((
+            "data",
+            format!("{}, {}", dir.display(), name.map_or("not there yet".to_owned(), |name| format!("of {name}"))),
+        ));
         rows.push(("people", people.map_or_else(|| "nobody knows".to_owned(), |people| format!("{people} known"))));
         rows.push(("last seen", seen_at.map_or_else(|| "never".to_owned(), |at| format!("{} UTC", moment(at)))));
         lines(&rows)

@@ -83,7 +83,9 @@ async fn ordered(
         return Ok(format!("{}\n", json!({ "telegram_id": id, "standing": word(standing) })));
     }
     Ok(match standing {
-        Standing::Blocked => format!("{id} is blocked: nothing that they send is read, and their numbers are offline\n"),
+        Standing::Blocked => {
+            format!("{id} is blocked: nothing that they send is read, and their numbers are offline\n")
+        }
         Standing::Admitted(_) => format!("{id} is not blocked, and may use the bot\n"),
         Standing::Stranger => format!("{id} is not blocked; to use the bot they have to be let in\n"),
     })
@@ -115,9 +117,7 @@ fn allowed(config: &Config, seen: &Seen) -> anyhow::Result<usize> {
 
 fn as_json(config: &Config, seen: &Seen) -> anyhow::Result<Value> {
     let (member, text) = (&seen.member, |at: Option<Timestamp>| at.map(|at| at.to_string()));
-    let number = |number: &NumberState| {
-        json!({ "account": number.account, "state": number.state.code(), "reason": number.reason.map(|why| why.code()) })
-    };
+    let number = |number: &NumberState| json!({ "account": number.account, "state": number.state.code(), "reason": number.reason.map(|why| why.code()) });
     Ok(json!({
         "telegram_id": member.user, "standing": word(member.standing), "role": role(member.standing),
         "joined_at": text(member.joined.map(|(_, at)| at)), "invite": member.joined.map(|(invite, _)| invite),

@@ -85,7 +85,12 @@ impl DataLock {
 
     /// Says who has it: for people, for `doctor`, and for commands that ask the daemon. The lock itself does not depend on it.
     fn write(&mut self, socket: Option<&str>) -> Result<(), LifecycleError> {
-        let text = format!("{}\n{}{}", std::process::id(), socket.unwrap_or_default(), if socket.is_some() { "\n" } else { "" });
+        let text = format!(
+            "{}\n{}{}",
+            std::process::id(),
+            socket.unwrap_or_default(),
+            if socket.is_some() { "\n" } else { "" }
+        );
         self.file
             .set_len(0)
             .and_then(|()| self.file.seek(SeekFrom::Start(0)))

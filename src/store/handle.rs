@@ -400,11 +400,6 @@ impl Handle {
     pub fn is_fenced(&self) -> bool {
         self.0.fenced.load(Ordering::SeqCst)
     }
-
-    /// Where the file lies.
-    pub fn path(&self) -> &Path {
-        &self.0.path
-    }
 }
 
 #[cfg(test)]

@@ -53,7 +53,10 @@ fn status_tells_of_a_daemon_and_of_a_folder_without_one() {
     assert!(socket.file_type().is_socket() && socket.permissions().mode() & 0o777 == 0o600);
 
     let told = object(&place.sekat(&["status", "--json"]), 0);
-    assert_eq!([&told["running"], &told["status"], &told["pid"]], [&json!(true), &json!("ready"), &json!(daemon.pid())]);
+    assert_eq!(
+        [&told["running"], &told["status"], &told["pid"]],
+        [&json!(true), &json!("ready"), &json!(daemon.pid())]
+    );
     assert_eq!(told["people"], json!({ "known": 0, "awake": 0 }));
     assert_eq!([&told["numbers"]["connected"], &told["numbers"]["most"]], [&json!(0), &json!(5000)]);
     assert_eq!((&told["updates"]["mode"], &told["sessions"]["engine"]), (&json!("polling"), &json!("file")));
@@ -62,7 +65,9 @@ fn status_tells_of_a_daemon_and_of_a_folder_without_one() {
         assert!(found["used"].as_u64() > Some(0) && found["limit"].as_u64() > Some(0), "{found}");
     }
     let words = ended(&place.sekat(&["status"]), 0);
-    for part in ["status     ready\n", "updates    polling, ", "people     0 known, 0 awake\n", "numbers    0 connected, "] {
+    for part in
+        ["status     ready\n", "updates    polling, ", "people     0 known, 0 awake\n", "numbers    0 connected, "]
+    {
         assert!(words.contains(part), "{part} in\n{words}");
     }
     daemon.signal("TERM");
@@ -127,7 +132,10 @@ fn a_folder_that_is_held_by_somebody_silent_is_75() {
     let held = lock(&place.path("data"), "4711\ncontrol.sock\n");
     for command in [&["status"][..], &["plan", "list"], &["sessions", "list"], &["user", "list"]] {
         let told = ended(&place.sekat(command), 75);
-        assert!(told.contains("reach the daemon (process 4711): it has the data folder, and does not answer"), "{told}");
+        assert!(
+            told.contains("reach the daemon (process 4711): it has the data folder, and does not answer"),
+            "{told}"
+        );
     }
     drop(held);
     let held = lock(&place.path("data"), "4711\n");
@@ -161,7 +169,9 @@ fn people_are_listed_shown_blocked_and_let_in_again_without_a_daemon() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| (one["telegram_id"].as_u64().unwrap(), one["standing"].as_str().unwrap(), one["role"].as_str().unwrap()))
+        .map(|one| {
+            (one["telegram_id"].as_u64().unwrap(), one["standing"].as_str().unwrap(), one["role"].as_str().unwrap())
+        })
         .collect();
     let mut sorted = people.clone();
     sorted.sort_unstable();
