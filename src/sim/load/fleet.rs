@@ -36,11 +36,12 @@ pub async fn run(binary: &Path, options: &Options) -> anyhow::Result<Vec<Figure>
     let figure = |name: &str, value, unit| {
         Figure::new(format!("{numbers} numbers of {} people: {name}", numbers / EACH), value, unit, Better::Lower)
     };
+    let each = idle.resident_kib / count(numbers);
+    let resident = figure("idle: resident a number, the process shared among them", each, "KiB");
     let mut figures = vec![
         figure("start until ready", ready.as_secs_f64() * 1_000.0, "ms"),
         figure("ready until all connected", connected.as_secs_f64(), "s"),
-        figure("idle: resident a number, the process shared among them", idle.resident_kib / count(numbers), "KiB")
-            .hold(600.0),
+        if numbers >= NUMBERS { resident.hold(600.0) } else { resident },
         figure("idle: handles a number", idle.handles / count(numbers), ""),
         figure("idle: processor time a second", idle_cpu, "ms"),
     ];
