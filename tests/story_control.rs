@@ -74,11 +74,13 @@ async fn what_is_ordered_at_the_command_line_counts_at_once() -> anyhow::Result<
     .await?;
     ana.send("/numbers").await?;
     ana.wait_text("You cannot use this bot", PATIENCE).await?;
-    let shown = object(&stage, &["user", "show", "1001", "--json"]).await?;
-    assert_eq!(
-        (&shown["standing"], &shown["awake"], &shown["linked_numbers"]),
-        (&json!("blocked"), &json!(false), &json!(1))
-    );
+    // It goes offline first, then it closes.
+    let shown = until("her world to close", async || {
+        let shown = object(&stage, &["user", "show", "1001", "--json"]).await?;
+        Ok((shown["awake"] == false).then_some(shown))
+    })
+    .await?;
+    assert_eq!((&shown["standing"], &shown["linked_numbers"]), (&json!("blocked"), &json!(1)));
     told(&stage, &["user", "unblock", "1001"]).await?;
     until("her number to be back", async || {
         let status = object(&stage, &["status", "--json"]).await?;
