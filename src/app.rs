@@ -83,6 +83,7 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     }
     tasks.spawn(users.clone().guard());
     tasks.spawn(users.clone().keep_to_quota());
+    tasks.spawn(users.clone().keep_statistics());
     tasks.spawn(users.clone().sweep());
     tasks.spawn(users.clone().close_databases());
     tasks.spawn(users.clone().write_sessions());

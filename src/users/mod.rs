@@ -28,6 +28,7 @@ pub mod room;
 mod screen;
 mod sink;
 mod slots;
+mod statistics;
 pub mod storage;
 pub mod store;
 mod sweep;

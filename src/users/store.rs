@@ -7,7 +7,7 @@ use super::looks::Looks;
 use super::port::{ReadUpdate, Route, Telegram};
 use super::room::Room;
 use super::storage::Storage;
-use crate::domain::{Resource, TelegramId};
+use crate::domain::{Resource, TelegramId, Timestamp};
 use crate::flows::Rules;
 use crate::limits::Budget;
 use crate::session::{Clients, UserSessions};
@@ -121,6 +121,8 @@ struct Inner {
     gate: Gate,
     /// Whose erasing goes on from before the last start: they get no entry until it is done.
     erasing: Mutex<HashSet<TelegramId>>,
+    /// Since when there is this map.
+    since: Timestamp,
 }
 
 impl Route for UserDataStore {
@@ -143,6 +145,7 @@ impl UserDataStore {
             shared,
             gate: Gate::default(),
             erasing: Mutex::default(),
+            since: Timestamp::now(),
         }))
     }
 
@@ -171,6 +174,11 @@ impl UserDataStore {
     /// The person's entry, where there is one.
     pub(super) fn opened(&self, user: TelegramId) -> Option<Arc<UserEntry>> {
         self.0.entries.get(&user).map(|entry| Arc::clone(&entry))
+    }
+
+    /// Since when there are worlds in this process.
+    pub(super) fn since(&self) -> Timestamp {
+        self.0.since
     }
 
     /// How many entries there are.

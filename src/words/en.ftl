@@ -44,6 +44,7 @@ button-profile = 👤 Profile
 button-invite-people = ✉️ Invite people
 button-invites = 📋 Invitations
 button-admins = 👥 Admins
+button-stats = 📈 Statistics
 button-logout-number = 🚪 Log out { $number }
 button-logout-yes = 🚪 Yes, log out
 button-reconnect = 🔄 Reconnect
@@ -473,7 +474,7 @@ admin-home =
     Who uses this bot, and who may. /block and /unblock take a Telegram id: <code>/block 123456</code>
 help-admin =
     <b>As an admin</b>
-    /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /members shows who uses the bot · /plan says how many numbers a person may link · /admins shows who else may do this · /takedown takes a published profile down.
+    /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /members shows who uses the bot · /plan says how many numbers a person may link · /admins shows who else may do this · /stats shows how the bot is used · /takedown takes a published profile down.
 help-owner = As the owner you also name admins: /admin add or /admin remove, with a Telegram id.
 invite-ask =
     <b>Invite people</b>
@@ -521,6 +522,27 @@ unblocked = <code>{ $id }</code> is not blocked. What is theirs goes on where it
 admin-usage = Say it like this: <code>/admin add 123456789</code> or <code>/admin remove 123456789</code>
 admin-added = <code>{ $id }</code> is an admin.
 admin-removed = <code>{ $id }</code> is not an admin.
+stats =
+    <b>Statistics</b> (since { $since })
+
+    People: { $known } known, { $awake } awake
+    Numbers: { $connected } connected of { $numbers }, { $waiting } waiting for a place
+
+    { $day }
+    { $week }
+
+    { $used }
+
+    Messages an hour: blue came from WhatsApp, green went to it.
+stats-done = { $span ->
+    [day] Last 24 hours
+   *[week] Last 7 days
+}: { $received } messages from WhatsApp, { $sent } to it, { $updates } updates
+stats-used = { $what ->
+    [handles] File handles: { $percent } % in use
+    [memory] Memory: { $percent } % of guard.memory in use
+   *[disk] Disk: { $percent } % in use
+}
 admins =
     <b>Owner and admins</b>
     { $admins }

@@ -32,6 +32,7 @@ button-profile = 👤 Profil
 button-invite-people = ✉️ Undang orang
 button-invites = 📋 Undangan
 button-admins = 👥 Para admin
+button-stats = 📈 Statistik
 button-logout-number = 🚪 Keluarkan { $number }
 button-logout-yes = 🚪 Ya, keluarkan
 button-reconnect = 🔄 Sambungkan lagi
@@ -447,7 +448,7 @@ admin-home =
     Siapa yang memakai bot ini, dan siapa yang boleh. /block dan /unblock disertai ID Telegram: <code>/block 123456</code>
 help-admin =
     <b>Sebagai admin</b>
-    /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /members menampilkan pemakai bot · /plan mengatur berapa nomor yang boleh ditautkan seseorang · /admins menampilkan siapa saja yang boleh begini · /takedown menurunkan profil yang terbit.
+    /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /members menampilkan pemakai bot · /plan mengatur berapa nomor yang boleh ditautkan seseorang · /admins menampilkan siapa saja yang boleh begini · /stats menampilkan pemakaian bot · /takedown menurunkan profil yang terbit.
 help-owner = Sebagai pemilik, Anda juga yang menentukan admin: /admin add atau /admin remove, disertai ID Telegram.
 invite-ask =
     <b>Undang orang</b>
@@ -489,6 +490,27 @@ unblocked = <code>{ $id }</code> tidak diblokir. Semua miliknya berjalan lagi da
 admin-usage = Tulis seperti ini: <code>/admin add 123456789</code> atau <code>/admin remove 123456789</code>
 admin-added = <code>{ $id }</code> sekarang admin.
 admin-removed = <code>{ $id }</code> bukan admin.
+stats =
+    <b>Statistik</b> (sejak { $since })
+
+    Orang: { $known } dikenal, { $awake } aktif
+    Nomor: { $connected } tersambung dari { $numbers }, { $waiting } menunggu giliran
+
+    { $day }
+    { $week }
+
+    { $used }
+
+    Pesan per jam: biru datang dari WhatsApp, hijau dikirim ke sana.
+stats-done = { $span ->
+    [day] 24 jam terakhir
+   *[week] 7 hari terakhir
+}: { $received } pesan dari WhatsApp, { $sent } ke WhatsApp, { $updates } pembaruan
+stats-used = { $what ->
+    [handles] File handle: { $percent } % terpakai
+    [memory] Memori: { $percent } % dari guard.memory terpakai
+   *[disk] Disk: { $percent } % terpakai
+}
 admins =
     <b>Pemilik dan admin</b>
     { $admins }
