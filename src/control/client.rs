@@ -1,7 +1,7 @@
 //! Asks a daemon that runs.
 //!
 //! Owns one connection at a time. It believes whoever answers only if that is the data folder's owner, or root.
-use super::place::{PlaceError, fits};
+use super::place::{PlaceError, fits, reach};
 use super::wire::{ANSWER_BYTES, Answer, Line, read_line};
 use serde::Serialize;
 use std::io;
@@ -65,7 +65,8 @@ pub async fn ask(path: &Path, owner: u32, question: &(impl Serialize + Sync)) ->
     let mut line = serde_json::to_vec(question).map_err(|_| garbled())?;
     line.push(b'\n');
     let asking = async {
-        let mut stream = UnixStream::connect(path).await.map_err(unreachable)?;
+        let way = reach(path).map_err(unreachable)?;
+        let mut stream = UnixStream::connect(&way.path).await.map_err(unreachable)?;
         let uid = stream.peer_cred().map_err(unreachable)?.uid();
         if uid != owner && uid != 0 {
             return Err(AskError::Stranger { path: path.to_owned(), uid });

@@ -8,7 +8,7 @@ mod server;
 mod wire;
 
 pub use client::{AskError, ask};
-pub use place::{MOST_BYTES, NAME, PlaceError, found, note, place};
+pub use place::{NAME, PlaceError, found, note, place};
 pub use server::{BindError, Bound, Desk, Listener};
 pub use wire::Answer;
 

@@ -4,27 +4,27 @@
 //! the lock of the data folder where that was: whoever knows the data folder knows the socket. Owns those rules, and touches
 //! nothing.
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf, absolute};
 
 /// What the socket is called where nobody said otherwise.
 pub const NAME: &str = "control.sock";
 /// The longest path that the kernel takes, in bytes. Source: unix(7), `sun_path` without its closing zero.
-pub const MOST_BYTES: usize = 107;
+const MOST_BYTES: usize = 107;
+/// The longest name of a socket: what is left of that beside the longest `/proc/self/fd/…/`.
+const MOST_NAME: usize = 80;
 
 /// Why a socket cannot lie there.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
-    /// Its path is too long.
-    #[error(
-        "listen on {}: the path of a socket has at most {MOST_BYTES} bytes, and this one has {bytes}; set control.socket to a shorter one",
-        path.display()
-    )]
+    /// Its name is too long.
+    #[error("listen on {}: the name of a socket has at most {MOST_NAME} bytes; set control.socket to a shorter one", path.display())]
     Long {
         /// The path.
         path: PathBuf,
-        /// How many bytes it has.
-        bytes: usize,
     },
     /// Its path cannot be written down.
     #[error("listen on {}: the path of a socket has to be text in one line; set control.socket to another one", path.display())]
@@ -48,14 +48,34 @@ pub fn place(setting: Option<&Path>, runtime: Option<&OsStr>, data: &Path) -> Re
     Ok(path)
 }
 
-/// Refuses a path that is too long, or not to be written down.
+/// Refuses a path that no socket can have, or that is not to be written down.
 pub(super) fn fits(path: &Path) -> Result<(), PlaceError> {
-    let bytes = path.as_os_str().len();
     let text = path.to_str().filter(|text| !text.contains('\n'));
     match text {
         None => Err(PlaceError::Odd { path: path.to_owned() }),
-        Some(_) if bytes > MOST_BYTES => Err(PlaceError::Long { path: path.to_owned(), bytes }),
+        Some(_) if path.file_name().is_none_or(|name| name.len() > MOST_NAME) => {
+            Err(PlaceError::Long { path: path.to_owned() })
+        }
         Some(_) => Ok(()),
+    }
+}
+
+/// A way to a socket that the kernel takes, while this lives.
+pub(super) struct Reach {
+    /// The path, or one through its open folder where that is too long.
+    pub path: PathBuf,
+    _folder: Option<File>,
+}
+
+/// How the socket at `path` is reached.
+pub(super) fn reach(path: &Path) -> io::Result<Reach> {
+    match (path.parent(), path.file_name()) {
+        (Some(folder), Some(name)) if path.as_os_str().len() > MOST_BYTES => {
+            let folder = File::open(folder)?;
+            let path = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name);
+            Ok(Reach { path, _folder: Some(folder) })
+        }
+        _ => Ok(Reach { path: path.to_owned(), _folder: None }),
     }
 }
 
@@ -99,11 +119,25 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_is_too_long_names_the_setting() {
-        let (long, data) = (PathBuf::from(format!("/{}", "x".repeat(MOST_BYTES))), Path::new("data"));
-        let told = place(Some(&long), None, data).unwrap_err().to_string();
-        assert!(told.contains("at most 107 bytes, and this one has 108; set control.socket"), "{told}");
-        assert!(place(Some(Path::new(&long.to_str().unwrap()[..MOST_BYTES])), None, data).is_ok());
+    fn a_name_that_is_too_long_names_the_setting() {
+        let data = Path::new("data");
+        let named = |bytes| PathBuf::from(format!("/{}/{}", "x".repeat(2 * MOST_BYTES), "y".repeat(bytes)));
+        assert!(place(Some(&named(MOST_NAME)), None, data).is_ok(), "however deep the folder is");
+        let told = place(Some(&named(MOST_NAME + 1)), None, data).unwrap_err().to_string();
+        assert!(told.contains("at most 80 bytes; set control.socket"), "{told}");
         assert!(matches!(place(Some(Path::new("/a\nb")), None, data), Err(PlaceError::Odd { .. })));
+    }
+
+    #[test]
+    fn a_socket_in_a_deep_folder_is_reached() {
+        let top = tempfile::tempdir().unwrap();
+        let deep = top.path().join("d".repeat(100)).join("e".repeat(100));
+        std::fs::create_dir_all(&deep).unwrap();
+        let path = deep.join(NAME);
+        let listener = std::os::unix::net::UnixListener::bind(&reach(&path).unwrap().path).unwrap();
+        assert!(path.exists());
+        std::os::unix::net::UnixStream::connect(&reach(&path).unwrap().path).unwrap();
+        drop(listener);
+        assert_eq!(reach(Path::new("/run/c")).unwrap().path, Path::new("/run/c"));
     }
 }

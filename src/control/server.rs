@@ -3,6 +3,7 @@
 //! Owns the socket and its connections. One that is slow, silent, greedy or senseless costs its own place for a bounded time, and
 //! nothing else. What has been begun for somebody is brought to its end, also when they have gone.
 use super::own_uid;
+use super::place::reach;
 use super::wire::{ANSWER_BYTES, ASK_BYTES, Answer, Line, read_line};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -108,7 +109,7 @@ impl Listener {
         let _one_at_a_time = locked_folder(path).await.map_err(io)?;
         make_room(path).await?;
         let socket = UnixSocket::new_stream().map_err(io)?;
-        socket.bind(path).map_err(io)?;
+        socket.bind(reach(path).map_err(io)?.path).map_err(io)?;
         let meta = fs::symlink_metadata(path).map_err(io)?;
         let bound = Bound { path: path.to_owned(), file: (meta.dev(), meta.ino()) };
         // Before anybody can connect.
@@ -178,7 +179,8 @@ async fn make_room(path: &Path) -> Result<(), BindError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(io(e)),
     }
-    match timeout(PROBE, UnixStream::connect(path)).await {
+    let way = reach(path).map_err(io)?;
+    match timeout(PROBE, UnixStream::connect(&way.path)).await {
         // Nobody listens: only that is sure.
         Ok(Err(e)) if e.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(io),
         Ok(Err(e)) if e.kind() == io::ErrorKind::PermissionDenied => Err(io(e)),

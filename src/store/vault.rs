@@ -286,17 +286,6 @@ impl Vault {
         &self.0.db
     }
 
-    /// How many bytes all files of this person take up.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`].
-    pub async fn size(&self) -> Result<u64> {
-        let vault = self.clone();
-        let turn = Turn { user: self.0.user.0, lane: 0 };
-        let size = self.0.threads.run(turn, move || folder_size(&vault.0.folder)).await?;
-        size.map_err(|e| StoreError::io("look how much is stored", e))
-    }
-
     /// One transaction in `user.db`, on disk when it returns.
     ///
     /// # Errors

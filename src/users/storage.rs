@@ -108,11 +108,11 @@ impl UserDataStore {
             vault.tx_normal(move |tx| prune::useless(tx, now)).await?;
             vault.db().shrink().await?;
         }
-        let mut size = vault.size().await?;
+        let mut size = self.shared().vaults.size(entry.id()).await?;
         if size >= storage.quota {
             let pruned = prune_history(entry, vault, storage.quota / 100 * KEPT, size).await?;
             info!(event = "storage_pruned", user.id = entry.id().0, rows = pruned, "the oldest history has gone");
-            size = vault.size().await?;
+            size = self.shared().vaults.size(entry.id()).await?;
         }
         if !was_open {
             // Nobody else uses it: it would only take up memory.
@@ -131,7 +131,7 @@ impl UserDataStore {
 
 /// Removes the oldest history until what is left fits `goal` bytes or must stay, and gives the room back. How many rows.
 async fn prune_history(entry: &UserEntry, vault: &Vault, goal: u64, size: u64) -> Result<usize, StoreError> {
-    let begun_with = vault.db().read(|db| prune::used(db)).await?;
+    let begun_with = vault.db().read(prune::used).await?;
     let others = size.saturating_sub(begun_with);
     let mut rows = 0;
     loop {
