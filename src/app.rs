@@ -17,7 +17,7 @@ use crate::session::{Server, SessionStore, SplitStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
 use crate::store::{Claims, DbThreads, Directory, Members, Profiles, RawKey, Spool, Vaults};
 use crate::telegram::{Api, ApiConfig, ApiError, Intake, Reader, Sender, dispatcher, listener};
-use crate::users::{Guard, Room, Settings, Shared, UserDataStore};
+use crate::users::{Guard, Room, Settings, Shared, Storage, UserDataStore};
 use crate::whatsapp::web::{WebConfig, WebProvider};
 use crate::words;
 use anyhow::Context as _;
@@ -77,6 +77,8 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
         site.is_up(Up { users: users.clone(), intake: stats, mode, sessions: engine, hook });
     }
     tasks.spawn(users.clone().guard());
+    tasks.spawn(users.clone().keep_to_quota());
+    tasks.spawn(users.clone().keep_statistics());
     tasks.spawn(users.clone().sweep());
     tasks.spawn(users.clone().close_databases());
     tasks.spawn(users.clone().write_sessions());
@@ -177,6 +179,7 @@ fn shared(
         tasks: lifecycle.shutdown.tracker.clone(),
         reconnects: Semaphore::new(1),
         guard: Guard::new(config.guard.memory.0, config.limits.disk_reserve.0, data.clone(), config.guard.every),
+        storage: Storage::new(config.store.quota.0, config.store.quota_every),
         room: Room::new(usize::try_from(config.whatsapp.max_clients)?.try_into()?, true),
     })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use super::value::Size;
 use super::{Config, Secret, UpdateMode};
 use crate::domain::TelegramId;
 use crate::http::PAGES;
@@ -77,6 +78,9 @@ fn telegram(config: &Config, report: &mut impl FnMut(&'static str, String)) {
         }
     }
 }
+
+/// What is left of a smaller quota than this, beside the keys of one number, is too little for anything.
+const SMALLEST_QUOTA: Size = Size(1_000_000);
 
 /// Shorter ones can be guessed.
 const SHORTEST_SECRET: usize = 16;
@@ -213,8 +217,12 @@ fn rest(config: &Config, report: &mut impl FnMut(&'static str, String)) {
     if !(1..=64).contains(&config.store.threads) {
         report("store.threads", "must be between 1 and 64".to_owned());
     }
+    if config.store.quota < SMALLEST_QUOTA {
+        report("store.quota", "must be at least 1MB: a linked number's keys alone take up some 100KB".to_owned());
+    }
     for (key, value) in [
         ("store.idle_close", config.store.idle_close),
+        ("store.quota_every", config.store.quota_every),
         ("session.ttl", config.session.ttl),
         ("session.sweep", config.session.sweep),
     ] {

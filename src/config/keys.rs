@@ -126,6 +126,8 @@ keys! {
     "whatsapp.web.version" => whatsapp.web.version, "client version to claim";
     "store.threads" => store.threads, "threads for database work";
     "store.idle_close" => store.idle_close, "an unused database is closed after this";
+    "store.quota" => store.quota, "what each user may store; then their oldest history goes";
+    "store.quota_every" => store.quota_every, "how often each awake user's storage is looked at";
     "session.ttl" => session.ttl, "an idle conversation is parked after this";
     "session.sweep" => session.sweep, "how often idle ones are looked for";
     "session.fallback_deadline" => session.fallback_deadline, "when Redis fails, PostgreSQL has answered by then";

@@ -252,6 +252,10 @@ pub struct Store {
     pub threads: u32,
     /// An unused database handle is closed after this.
     pub idle_close: Duration,
+    /// What each user may store; beyond it their oldest history goes.
+    pub quota: Size,
+    /// How often each awake user's storage is looked at.
+    pub quota_every: Duration,
 }
 
 /// `[session]`
@@ -376,7 +380,12 @@ impl Default for WhatsAppWeb {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { threads: 4, idle_close: Duration::from_secs(60) }
+        Self {
+            threads: 4,
+            idle_close: Duration::from_secs(60),
+            quota: Size(100_000_000),
+            quota_every: Duration::from_secs(600),
+        }
     }
 }
 

@@ -75,11 +75,13 @@ pub enum Manage {
     Admins,
     /// Look at those who use the bot.
     Members,
+    /// Look at how the bot is used.
+    Stats,
 }
 
 impl Manage {
     /// All of it.
-    pub const ALL: [Manage; 4] = [Manage::Invite, Manage::Invites, Manage::Admins, Manage::Members];
+    pub const ALL: [Manage; 5] = [Manage::Invite, Manage::Invites, Manage::Admins, Manage::Members, Manage::Stats];
 
     fn letter(self) -> char {
         match self {
@@ -87,6 +89,7 @@ impl Manage {
             Manage::Invites => 'c',
             Manage::Admins => 'a',
             Manage::Members => 'm',
+            Manage::Stats => 's',
         }
     }
 }

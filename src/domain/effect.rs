@@ -1,6 +1,6 @@
 //! What a step wants done in the world. A step only says it; senders do it.
 use super::{
-    AccountId, Action, ChatId, Details, Jid, Label, Language, MessageId, PhoneNumber, Phrase, RichText, Shows,
+    AccountId, Action, Chart, ChatId, Details, Jid, Label, Language, MessageId, PhoneNumber, Phrase, RichText, Shows,
     Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,27 @@ pub enum Body {
         /// The text under it.
         caption: RichText,
     },
+    /// A chart with a caption.
+    Chart {
+        /// What it shows.
+        chart: Chart,
+        /// The text under it.
+        caption: RichText,
+    },
+}
+
+impl Body {
+    /// Whether it is a picture.
+    pub fn is_picture(&self) -> bool {
+        !matches!(self, Self::Text(_))
+    }
+
+    /// The text, or the one under the picture.
+    pub fn text_mut(&mut self) -> &mut RichText {
+        match self {
+            Self::Text(text) | Self::Qr { caption: text, .. } | Self::Chart { caption: text, .. } => text,
+        }
+    }
 }
 
 /// What a slot is to show, before it is in anybody's language: see [`Body`].
@@ -50,6 +71,13 @@ pub enum Shown {
     Qr {
         /// What the picture encodes.
         payload: String,
+        /// The text under it.
+        caption: Phrase,
+    },
+    /// A chart with a caption.
+    Chart {
+        /// What it shows; its clock is set to the reader's.
+        chart: Chart,
         /// The text under it.
         caption: Phrase,
     },
@@ -128,6 +156,10 @@ impl Slot {
     /// The message that tells which place a number has in line, by when it began to wait.
     pub fn in_line(account: AccountId, since: Timestamp) -> Self {
         Slot(format!("line:{account}:{}", since.0))
+    }
+    /// The figures that an operator asked for at this moment.
+    pub fn stats(at: Timestamp) -> Self {
+        Slot(format!("stats:{}", at.0))
     }
     /// The message that tells what became of an answer sent to WhatsApp.
     pub fn outcome(message_id: &str) -> Self {

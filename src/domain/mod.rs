@@ -24,6 +24,7 @@ pub mod phrase;
 pub mod plan;
 pub mod profile;
 pub mod resource;
+pub mod stats;
 pub mod text;
 pub mod zones;
 
@@ -48,4 +49,5 @@ pub use phrase::{Arg, Choice, Language, Phrase};
 pub use plan::Plan;
 pub use profile::{Card, CardId, Details, Profile, Registration, Shows};
 pub use resource::Resource;
+pub use stats::{Chart, Hour, Statistics};
 pub use text::RichText;

@@ -3,7 +3,7 @@
 //! The only effect of a step that names another person, or reads what others have published. A step merely writes it down;
 //! before it is carried out `store::Members` says once more whether whoever ordered it may.
 use super::profile::{Anchor, CardId, Found, Results};
-use super::{Invite, InviteCode, MessageId, Plan, Role, Standing, TelegramId, Terms, Timestamp};
+use super::{Invite, InviteCode, MessageId, Plan, Role, Standing, Statistics, TelegramId, Terms, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -34,6 +34,8 @@ pub enum Order {
     },
     /// Show owner and admins.
     Admins,
+    /// Show how the bot is used.
+    Stats,
     /// Something with what people have published.
     People(Wish),
     /// Show who uses the bot.
@@ -132,7 +134,7 @@ impl Order {
         match self {
             Self::Block(user) | Self::Unblock(user) | Self::AddAdmin(user) | Self::RemoveAdmin(user) => Some(*user),
             Self::Plan { user, .. } => Some(*user),
-            Self::Invite(_) | Self::Invites | Self::Revoke(_) | Self::Admins => None,
+            Self::Invite(_) | Self::Invites | Self::Revoke(_) | Self::Admins | Self::Stats => None,
             Self::People(_) | Self::Members { .. } | Self::Member { .. } => None,
         }
     }
@@ -189,6 +191,8 @@ pub enum Outcome {
         /// Those whom the owner made.
         made: Vec<TelegramId>,
     },
+    /// How the bot is used.
+    Stats(Statistics),
     /// Published profiles.
     Found(Results),
     /// A published profile, if it is still there.

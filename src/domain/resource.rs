@@ -1,4 +1,4 @@
-//! What a machine has only so much of.
+//! What there is only so much of.
 
 /// What there is only so much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,11 +9,13 @@ pub enum Resource {
     Memory,
     /// Space on the disk of the data folder.
     Disk,
+    /// What one person may store.
+    Storage,
 }
 
 impl Resource {
-    /// Every one.
-    pub const ALL: [Resource; 3] = [Resource::Handles, Resource::Memory, Resource::Disk];
+    /// Those that everybody shares.
+    pub const OF_THE_MACHINE: [Resource; 3] = [Resource::Handles, Resource::Memory, Resource::Disk];
 
     /// The stable word for it.
     #[must_use]
@@ -22,6 +24,7 @@ impl Resource {
             Resource::Handles => "handles",
             Resource::Memory => "memory",
             Resource::Disk => "disk",
+            Resource::Storage => "storage",
         }
     }
 }

@@ -2,7 +2,9 @@
 use super::engine::{Flow, Given, Next, Question};
 use super::{Changes, Env, button, engine, note, phrases};
 use crate::domain::effect::Slot;
-use crate::domain::{AccountId, AccountState, Action, Button, Effect, LoginMethod, PhoneNumber, Phrase, Reason};
+use crate::domain::{
+    AccountId, AccountState, Action, Button, Effect, LoginMethod, PhoneNumber, Phrase, Reason, Resource,
+};
 use crate::limits::window;
 use crate::store::UserContext;
 use crate::store::context::QR_WINDOW;
@@ -41,8 +43,10 @@ fn hindrance(user: &UserContext, env: &Env) -> Option<Changes> {
     if user.accounts().iter().any(|a| a.state == AccountState::QrScanning) {
         return Some(Changes::default().say(t!("link-already")));
     }
-    if env.full.is_some() {
-        return Some(Changes::default().say(t!("link-full", code = "guard-full")));
+    match env.full {
+        None => {}
+        Some(Resource::Storage) => return Some(Changes::default().say(t!("link-storage-full", code = "storage-full"))),
+        Some(_) => return Some(Changes::default().say(t!("link-full", code = "guard-full"))),
     }
     let used = user.accounts().iter().filter(|a| a.state.counts()).count();
     (used >= env.rules.max_numbers)

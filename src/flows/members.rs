@@ -33,6 +33,7 @@ pub fn command(name: &str, rest: &str, env: &Env) -> Option<Changes> {
         "block" => about(rest, Order::Block, t!("block-usage")),
         "unblock" => about(rest, Order::Unblock, t!("unblock-usage")),
         "admins" => Changes::default().order(Order::Admins),
+        "stats" => Changes::default().order(Order::Stats),
         "admin" => match rest.split_once(char::is_whitespace) {
             Some(("add", id)) => about(id, Order::AddAdmin, t!("admin-usage")),
             Some(("remove", id)) => about(id, Order::RemoveAdmin, t!("admin-usage")),
@@ -184,6 +185,7 @@ pub fn home() -> Vec<Vec<Button>> {
     vec![
         vec![act(t!("button-invite-people"), Manage::Invite), act(t!("button-invites"), Manage::Invites)],
         vec![act(t!("button-members"), Manage::Members), act(t!("button-admins"), Manage::Admins)],
+        vec![act(t!("button-stats"), Manage::Stats)],
     ]
 }
 
@@ -194,6 +196,7 @@ pub fn manage(what: Manage, env: &Env) -> Option<Changes> {
         Manage::Invites => "invites",
         Manage::Admins => "admins",
         Manage::Members => "members",
+        Manage::Stats => "stats",
     };
     command(name, "", env)
 }

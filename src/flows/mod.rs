@@ -27,6 +27,7 @@ pub mod rates;
 pub mod registration;
 pub mod rename;
 pub mod roster;
+mod stats;
 pub mod write;
 
 use crate::domain::effect::{Origin, Placing, Slot};
@@ -439,6 +440,7 @@ pub fn told(order: &Order, outcome: Outcome, now: Timestamp, role: Role) -> Chan
         (_, Outcome::Refused(why)) => Changes::default().say(members::refusal(why)),
         (_, Outcome::Failed(code)) => Changes::default().say(t!("order-failed", code = code)),
         (Order::People(wish), outcome) => people::told(wish, outcome, role),
+        (_, Outcome::Stats(found)) => stats::told(&found, now),
         (order, Outcome::Members(all)) => roster::told(order, all, role),
         (order, outcome) => members::told(order, &outcome, now),
     }

@@ -4,6 +4,8 @@
 //! Owns `data/directory.db`, sealed as a whole. It holds nobody's content. A person's row says `awake` from before their
 //! first step commits until an orderly close has noted what is left: so a start finds unfinished work without looking for
 //! it, and a row that says too much costs no more than one look.
+mod hours;
+
 use super::error::Result;
 use super::handle::{Durability, Handle, Tx};
 use super::left::Left;
@@ -31,6 +33,7 @@ const MIGRATIONS: &[Migration] = &[
                 user INTEGER PRIMARY KEY, seen_at INTEGER NOT NULL, awake INTEGER NOT NULL,
                 numbers INTEGER NOT NULL DEFAULT 0, unfinished INTEGER NOT NULL DEFAULT 0, asked_at INTEGER);",
     },
+    hours::MIGRATION,
 ];
 
 /// What an erasing has done so far.

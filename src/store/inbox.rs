@@ -23,10 +23,18 @@ pub fn take(tx: &Tx<'_>, bot: i64, update: UpdateId, now: Timestamp) -> Result<b
         )?
         .execute(params![bot, update.0, now.0])?;
     if update.0 % 256 == 0 {
-        let forget_before = now.0 - i64::try_from(REMEMBERED.as_millis()).unwrap_or(0);
-        tx.execute("DELETE FROM inbox WHERE state = 'done' AND at < ?1", [forget_before])?;
+        forget(tx, now)?;
     }
     Ok(taken > 0)
+}
+
+/// Forgets those that Telegram does not give again. Returns how many.
+///
+/// # Errors
+/// [`StoreError`](super::StoreError).
+pub fn forget(tx: &Tx<'_>, now: Timestamp) -> Result<usize> {
+    let forget_before = now.0 - i64::try_from(REMEMBERED.as_millis()).unwrap_or(0);
+    Ok(tx.execute("DELETE FROM inbox WHERE state = 'done' AND at < ?1", [forget_before])?)
 }
 
 /// Notes that the step of this update failed. `true`: it has now failed too often and lies with the dead letters.

@@ -19,6 +19,7 @@ pub mod migrate;
 pub mod orders;
 pub mod profile;
 pub mod profiles;
+pub mod prune;
 mod rows;
 pub mod says;
 pub mod schema;

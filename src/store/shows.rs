@@ -3,7 +3,7 @@ use super::error::Result;
 use super::handle::Tx;
 use super::rows::{from_json, json};
 use crate::domain::effect::Slot;
-use crate::domain::{Body, MessageId, Outgoing, Timestamp};
+use crate::domain::{MessageId, Outgoing, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// What a slot should show now.
@@ -125,7 +125,7 @@ pub fn next(tx: &Tx<'_>) -> Result<Option<Show>> {
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn shown(tx: &Tx<'_>, show: &Show, message: Option<MessageId>) -> Result<()> {
-    let picture = message.is_some() && matches!(show.out.body, Body::Qr { .. });
+    let picture = message.is_some() && show.out.body.is_picture();
     tx.prepare_cached("UPDATE shows SET shown = max(shown, ?2), message = ?3, picture = ?4 WHERE slot = ?1")?
         .execute(params![show.slot.0, show.version, message.map(|m| m.0), picture])?;
     Ok(())

@@ -144,6 +144,19 @@ fn switch_to_log(conn: &Connection) -> Result<()> {
     }
 }
 
+/// How many bytes of the file are in use, and how many lie in free pages.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn room(conn: &Connection) -> Result<(u64, u64)> {
+    let count = |pragma: &str| conn.pragma_query_value(None, pragma, |row| row.get::<_, u64>(0));
+    // SQLCipher answers this one, with a text.
+    let size = conn.pragma_query_value(None, "cipher_page_size", |row| row.get::<_, String>(0))?;
+    let size: u64 = size.parse().map_err(|e| StoreError::io("read the size of a database's pages", e))?;
+    let (pages, free) = (count("page_count")?, count("freelist_count")?);
+    Ok((pages.saturating_sub(free).saturating_mul(size), free.saturating_mul(size)))
+}
+
 /// Makes the file with mode 0600 before SQLite does; its `-wal` and `-shm` inherit the mode.
 fn guard_mode(path: &Path) -> Result<()> {
     let file = OpenOptions::new()

@@ -274,6 +274,17 @@ impl Vault {
         &self.0.db
     }
 
+    /// How many bytes all files of this person take up.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn size(&self) -> Result<u64> {
+        let vault = self.clone();
+        let turn = Turn { user: self.0.user.0, lane: 0 };
+        let size = self.0.threads.run(turn, move || folder_size(&vault.0.folder)).await?;
+        size.map_err(|e| StoreError::io("look how much is stored", e))
+    }
+
     /// One transaction in `user.db`, on disk when it returns.
     ///
     /// # Errors
@@ -330,4 +341,17 @@ impl Vault {
         let (threads, open) = (self.0.threads.clone(), self.0.open.clone());
         Handle::watched(threads, turn, path, (raw, Pages::Large), super::wa::schema::MIGRATIONS, open)
     }
+}
+
+fn folder_size(folder: &Path) -> std::io::Result<u64> {
+    let mut size = 0;
+    for file in fs::read_dir(folder)? {
+        match file?.metadata() {
+            Ok(file) => size += file.len(),
+            // A log that has just been moved into its file.
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(size)
 }

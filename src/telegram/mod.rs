@@ -2,6 +2,7 @@
 //!
 //! The only home of teloxide. It decides nothing: it neither knows what an update means nor which user may do what.
 pub mod api;
+pub mod chart;
 pub mod dispatcher;
 pub mod entities;
 pub mod intake;

@@ -3,7 +3,7 @@
 //! Owns nothing but the client. Must not repeat, wait or choose: budgets, order and retries are the callers'.
 use super::api::{Api, ApiError};
 use super::entities::entities;
-use super::qr;
+use super::{chart, qr};
 use crate::domain::{Body, ChatId, MessageId, Outgoing, RichText};
 use crate::users::port::{Telegram, TelegramError};
 use async_trait::async_trait;
@@ -45,10 +45,10 @@ impl Telegram for Sender {
                 fields.insert("link_preview_options".into(), json!({ "is_disabled": true }));
                 self.api.call("sendMessage", &fields).await
             }
-            Body::Qr { payload, caption } => {
+            Body::Qr { caption, .. } | Body::Chart { caption, .. } => {
                 put_text(&mut fields, "caption", "caption_entities", caption);
                 fields.insert("photo".into(), format!("attach://{PICTURE}").into());
-                self.api.upload("sendPhoto", form(fields, payload)?).await
+                self.api.upload("sendPhoto", form(fields, &out.body)?).await
             }
         };
         match sent {
@@ -70,13 +70,13 @@ impl Telegram for Sender {
                 fields.insert("link_preview_options".into(), json!({ "is_disabled": true }));
                 self.api.call("editMessageText", &fields).await
             }
-            Body::Qr { payload, caption } => {
+            Body::Qr { caption, .. } | Body::Chart { caption, .. } => {
                 let mut media = Map::new();
                 media.insert("type".into(), "photo".into());
                 media.insert("media".into(), format!("attach://{PICTURE}").into());
                 put_text(&mut media, "caption", "caption_entities", caption);
                 fields.insert("media".into(), Value::Object(media));
-                self.api.upload("editMessageMedia", form(fields, payload)?).await
+                self.api.upload("editMessageMedia", form(fields, &out.body)?).await
             }
         };
         match changed {
@@ -133,10 +133,14 @@ fn put_keyboard(fields: &mut Map<String, Value>, out: &Outgoing) {
 }
 
 /// Fields and the picture as a form: strings as they are, everything else as JSON, as the Bot API reads forms.
-fn form(fields: Map<String, Value>, payload: &str) -> Result<Form, TelegramError> {
+fn form(fields: Map<String, Value>, body: &Body) -> Result<Form, TelegramError> {
     // The error's words never quote the payload, which is a credential.
-    let picture = qr::picture(payload).map_err(|error| TelegramError::Refused(error.to_string()))?;
-    let part = Part::bytes(picture).file_name("qr.png").mime_str("image/png");
+    let picture = match body {
+        Body::Qr { payload, .. } => qr::picture(payload).map_err(|error| error.to_string()),
+        Body::Chart { chart, .. } => chart::picture(chart).map_err(|error| error.to_string()),
+        Body::Text(_) => Err("make a picture of a text".to_owned()),
+    };
+    let part = Part::bytes(picture.map_err(TelegramError::Refused)?).file_name("picture.png").mime_str("image/png");
     let part = part.map_err(|_| TelegramError::Refused("name the picture's type".to_owned()))?;
     let text = |form: Form, (name, value): (String, Value)| match value {
         Value::String(text) => form.text(name, text),

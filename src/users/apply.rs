@@ -2,7 +2,7 @@
 use crate::domain::effect::{Origin, Placing, Slot};
 use crate::domain::text::MESSAGE_UNITS;
 use crate::domain::{
-    AccountId, Body, Button, Class, Effect, LoginMethod, MessageId, Outgoing, Phrase, Place, RichText, Shown,
+    AccountId, Body, Button, Chart, Class, Effect, LoginMethod, MessageId, Outgoing, Phrase, Place, RichText, Shown,
 };
 use crate::flows::{Changes, chat, phrases};
 use crate::session::NumberState;
@@ -246,6 +246,10 @@ impl<'a> Applier<'a> {
         match shown {
             Shown::Text(phrase) => Body::Text(text(phrase)),
             Shown::Qr { payload, caption } => Body::Qr { payload, caption: text(caption) },
+            Shown::Chart { chart, caption } => {
+                let ahead = self.locale.minutes_ahead(chart.from);
+                Body::Chart { chart: Chart { ahead, ..chart }, caption: text(caption) }
+            }
         }
     }
 

@@ -15,12 +15,15 @@ use crate::t;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 /// While memory is scarce, whoever was idle for this long closes.
 const PRESSED_TTL: Duration = Duration::from_secs(30);
 /// And databases that were idle for this long.
 const PRESSED_IDLE: Duration = Duration::from_secs(1);
+/// How long a vault may take to open for the operator to be told.
+const VAULT: Duration = Duration::from_secs(10);
 /// Of the handles that the system allows, this share is for work that is there already: each database that is opened needs
 /// three for a moment.
 const HANDLES_KEPT: u64 = 20;
@@ -38,12 +41,31 @@ pub struct Guard {
     levels: Mutex<[Level; 3]>,
 }
 
+/// How one thing stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Reading {
+    /// Which.
+    pub resource: Resource,
+    /// How much is used, and of how much; `None` where the system does not tell.
+    pub used: Option<(u64, u64)>,
+    /// What was made of it when it was last watched.
+    pub level: Level,
+}
+
 impl Guard {
     /// Watches every `every`: resident memory of at most `memory` bytes, and the disk of `folder`, of which `reserve` bytes
     /// are kept free.
     #[must_use]
     pub fn new(memory: u64, reserve: u64, folder: PathBuf, every: Duration) -> Self {
         Guard { memory, reserve, folder, every, levels: Mutex::default() }
+    }
+
+    /// How all of it stands. Reads files of the kernel, which takes microseconds.
+    #[must_use]
+    pub fn readings(&self) -> Vec<Reading> {
+        let levels = *self.levels();
+        let all = Resource::OF_THE_MACHINE.into_iter().zip(levels);
+        all.map(|(resource, level)| Reading { resource, used: self.read(resource), level }).collect()
     }
 
     fn levels(&self) -> MutexGuard<'_, [Level; 3]> {
@@ -54,7 +76,11 @@ impl Guard {
     #[must_use]
     pub fn full(&self) -> Option<Resource> {
         let levels = self.levels();
-        Resource::ALL.into_iter().zip(levels.iter()).find(|(_, level)| level.is_full()).map(|(resource, _)| resource)
+        Resource::OF_THE_MACHINE
+            .into_iter()
+            .zip(levels.iter())
+            .find(|(_, level)| level.is_full())
+            .map(|(resource, _)| resource)
     }
 
     /// Whether memory is scarce.
@@ -84,13 +110,14 @@ impl Guard {
                 let free = disk.f_bavail.saturating_mul(disk.f_frsize);
                 Some((used, (used + free).saturating_sub(self.reserve)))
             }
+            Resource::Storage => None,
         }
     }
 
     /// Looks at all; what is new.
     fn look(&self) -> Vec<(Resource, Change, u64, u64)> {
         let mut news = Vec::new();
-        for (n, resource) in Resource::ALL.into_iter().enumerate() {
+        for (n, resource) in Resource::OF_THE_MACHINE.into_iter().enumerate() {
             let Some((used, of)) = self.read(resource) else { continue };
             if let Some(change) = self.levels()[n].look(used, of) {
                 news.push((resource, change, used, of));
@@ -125,9 +152,14 @@ impl UserDataStore {
             return;
         }
         warn!(error.code = "guard-scarce", resource = what, used, of, "it gets scarce; beyond it nothing new is taken");
-        let Some(owner) = self.shared().members.owner() else { return };
         let percent = (share(used, of) * 100.0).floor().clamp(0.0, 999.0);
         let text = t!("guard-scarce", what = Choice(what), percent = format!("{percent}"), code = "guard-scarce");
+        self.tell_owner(text).await;
+    }
+
+    /// Tells the operator, where there is one.
+    pub(super) async fn tell_owner(&self, text: Phrase) {
+        let Some(owner) = self.shared().members.owner() else { return };
         if let Err(e) = self.say(owner, text).await {
             warn!(error.code = e.code(), "the operator could not be told");
         }
@@ -140,11 +172,12 @@ impl UserDataStore {
         }
         let entry = self.entry(user);
         let Some(_inside) = entry.enter() else { return Ok(()) };
-        let Some(vault) = entry.ready_vault().await else { return Ok(()) };
-        let now = Timestamp::now();
+        // A vault that does not open keeps nobody from watching.
+        let Ok(Some(vault)) = timeout(VAULT, entry.ready_vault()).await else { return Ok(()) };
+        let source = format!("guard{:016x}", rand::random::<u64>());
         let applied = vault
-            .step(now, move |tx, person| {
-                Applier::new(tx, person, format!("guard{}", now.0))?.apply(Changes::default().say(text))
+            .step(Timestamp::now(), move |tx, person| {
+                Applier::new(tx, person, source)?.apply(Changes::default().say(text))
             })
             .await?;
         worker::after(&entry, applied).await;

@@ -6,7 +6,8 @@ use super::guard::Guard;
 use super::looks::Looks;
 use super::port::{ReadUpdate, Route, Telegram};
 use super::room::Room;
-use crate::domain::TelegramId;
+use super::storage::Storage;
+use crate::domain::{Resource, TelegramId, Timestamp};
 use crate::flows::Rules;
 use crate::limits::Budget;
 use crate::session::{Clients, UserSessions};
@@ -86,12 +87,19 @@ pub struct Shared {
     pub room: Room,
     /// What there is only so much of.
     pub guard: Guard,
+    /// What each may store.
+    pub storage: Storage,
 }
 
 impl Shared {
     /// After how long a conversation in which its person does nothing rests.
     pub(super) fn ttl(&self) -> Duration {
         self.guard.ttl(self.settings.session_ttl)
+    }
+
+    /// What there is nothing left of for what is new of this person.
+    pub(super) fn full_for(&self, user: TelegramId) -> Option<Resource> {
+        self.guard.full().or_else(|| self.storage.is_full(user).then_some(Resource::Storage))
     }
 
     /// How somebody whose vault is not open wants things told, as far as what waits from them tells.
@@ -113,6 +121,8 @@ struct Inner {
     gate: Gate,
     /// Whose erasing goes on from before the last start: they get no entry until it is done.
     erasing: Mutex<HashSet<TelegramId>>,
+    /// Since when there is this map.
+    since: Timestamp,
 }
 
 impl Route for UserDataStore {
@@ -135,6 +145,7 @@ impl UserDataStore {
             shared,
             gate: Gate::default(),
             erasing: Mutex::default(),
+            since: Timestamp::now(),
         }))
     }
 
@@ -163,6 +174,11 @@ impl UserDataStore {
     /// The person's entry, where there is one.
     pub(super) fn opened(&self, user: TelegramId) -> Option<Arc<UserEntry>> {
         self.0.entries.get(&user).map(|entry| Arc::clone(&entry))
+    }
+
+    /// Since when there are worlds in this process.
+    pub(super) fn since(&self) -> Timestamp {
+        self.0.since
     }
 
     /// How many entries there are.

@@ -244,7 +244,7 @@ impl Talker {
         let telegram = &self.entry.shared.telegram;
         let out = with_time_left(show);
         if let Some(message) = show.message {
-            let same_kind = show.picture == matches!(show.out.body, Body::Qr { .. });
+            let same_kind = show.picture == show.out.body.is_picture();
             let changed = if same_kind { telegram.edit(message, &out).await } else { Err(TelegramError::Gone) };
             let stands = match changed {
                 Ok(()) => return Ok((message, true)),
@@ -345,9 +345,8 @@ fn with_time_left(show: &Show) -> Outgoing {
     if let Some(until) = show.expires_at {
         let left = phrases::time_left(Timestamp::now().until(until), show.since.until(until));
         let left = render(&left, out.language.into());
-        match &mut out.body {
-            Body::Text(text) | Body::Qr { caption: text, .. } => *text = std::mem::take(text).append(&left),
-        }
+        let text = out.body.text_mut();
+        *text = std::mem::take(text).append(&left);
     }
     out
 }

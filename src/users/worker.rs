@@ -226,7 +226,7 @@ pub(super) fn env(entry: &UserEntry, now: Timestamp) -> Env {
         flows: flows::FLOWS,
         role: members.role(entry.id()),
         plan,
-        full: entry.shared.guard.full(),
+        full: entry.shared.full_for(entry.id()),
     }
 }
 

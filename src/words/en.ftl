@@ -44,6 +44,7 @@ button-profile = 👤 Profile
 button-invite-people = ✉️ Invite people
 button-invites = 📋 Invitations
 button-admins = 👥 Admins
+button-stats = 📈 Statistics
 button-logout-number = 🚪 Log out { $number }
 button-logout-yes = 🚪 Yes, log out
 button-reconnect = 🔄 Reconnect
@@ -203,6 +204,9 @@ link-waits =
     It goes on here by itself when it is your turn.
 link-full =
     The bot is at its limits at the moment and takes no new numbers. What is linked already goes on as usual. Please try again later.
+    Code: <code>{ $code }</code>
+link-storage-full =
+    Your storage is used up, and what is left of it has to stay for now: messages of the last days, and the keys of your numbers. Nothing new can be linked until there is room: /delete removes a number that you no longer use, with its messages. What is linked goes on as usual.
     Code: <code>{ $code }</code>
 link-cancelled = Linking was cancelled.
 link-getting-qr = Getting a QR code from WhatsApp…
@@ -384,6 +388,9 @@ phone-offline =
     📵 Nothing has been heard of the phone of <b>{ $number }</b> since { $since }: { $why }
     Code: <code>{ $code }</code>
 phone-back = 📱 The phone of <b>{ $number }</b> has been heard of again.
+storage-scarce =
+    ⚠️ Storage: user { $user } uses { $percent } % of what each may store (store.quota). At 100 % their oldest history is removed.
+    Code: <code>{ $code }</code>
 guard-scarce = { $what ->
     [handles] ⚠️ File handles: { $percent } % of what the system allows are in use. Raise the limit (LimitNOFILE).
     [memory] ⚠️ Memory: { $percent } % of what the bot may use is in use. Raise guard.memory, or let fewer numbers connect (whatsapp.max_clients).
@@ -467,7 +474,7 @@ admin-home =
     Who uses this bot, and who may. /block and /unblock take a Telegram id: <code>/block 123456</code>
 help-admin =
     <b>As an admin</b>
-    /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /members shows who uses the bot · /plan says how many numbers a person may link · /admins shows who else may do this · /takedown takes a published profile down.
+    /invite makes a code that lets people in · /invites shows the codes and whom they let in · /block and /unblock with a Telegram id keep a person out, and let them in again · /members shows who uses the bot · /plan says how many numbers a person may link · /admins shows who else may do this · /stats shows how the bot is used · /takedown takes a published profile down.
 help-owner = As the owner you also name admins: /admin add or /admin remove, with a Telegram id.
 invite-ask =
     <b>Invite people</b>
@@ -515,6 +522,27 @@ unblocked = <code>{ $id }</code> is not blocked. What is theirs goes on where it
 admin-usage = Say it like this: <code>/admin add 123456789</code> or <code>/admin remove 123456789</code>
 admin-added = <code>{ $id }</code> is an admin.
 admin-removed = <code>{ $id }</code> is not an admin.
+stats =
+    <b>Statistics</b> (since { $since })
+
+    People: { $known } known, { $awake } awake
+    Numbers: { $connected } connected of { $numbers }, { $waiting } waiting for a place
+
+    { $day }
+    { $week }
+
+    { $used }
+
+    Messages an hour: blue came from WhatsApp, green went to it.
+stats-done = { $span ->
+    [day] Last 24 hours
+   *[week] Last 7 days
+}: { $received } messages from WhatsApp, { $sent } to it, { $updates } updates
+stats-used = { $what ->
+    [handles] File handles: { $percent } % in use
+    [memory] Memory: { $percent } % of guard.memory in use
+   *[disk] Disk: { $percent } % in use
+}
 admins =
     <b>Owner and admins</b>
     { $admins }

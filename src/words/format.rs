@@ -1,7 +1,7 @@
 //! Numbers and moments, as each language writes them.
 use super::Locale;
 use crate::domain::{Language, Timestamp};
-use chrono::{DateTime, Datelike as _, NaiveTime, TimeZone as _, Utc};
+use chrono::{DateTime, Datelike as _, NaiveTime, Offset as _, TimeZone as _, Utc};
 use fluent_bundle::FluentValue;
 
 /// A whole number with its thousands apart.
@@ -46,6 +46,12 @@ pub(super) fn moment(at: Timestamp, locale: Locale) -> String {
         Language::English => format!("{} {} {}", local.format("%-d"), month.0, local.format("%Y, %H:%M %Z")),
         Language::Indonesian => format!("{} {} {}", local.format("%-d"), month.1, local.format("%Y pukul %H.%M %Z")),
     }
+}
+
+/// How far the reader's clocks are ahead of UTC, in minutes.
+pub(super) fn minutes_ahead(at: Timestamp, locale: Locale) -> i32 {
+    let utc = DateTime::<Utc>::from_timestamp_millis(at.0).unwrap_or_default();
+    utc.with_timezone(&locale.zone).offset().fix().local_minus_utc() / 60
 }
 
 /// When the day of this moment began in the reader's time zone. Where clocks skip midnight, the moment that they skip to

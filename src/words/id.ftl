@@ -32,6 +32,7 @@ button-profile = 👤 Profil
 button-invite-people = ✉️ Undang orang
 button-invites = 📋 Undangan
 button-admins = 👥 Para admin
+button-stats = 📈 Statistik
 button-logout-number = 🚪 Keluarkan { $number }
 button-logout-yes = 🚪 Ya, keluarkan
 button-reconnect = 🔄 Sambungkan lagi
@@ -187,6 +188,9 @@ link-waits =
     Begitu tiba giliran Anda, prosesnya berlanjut sendiri di sini.
 link-full =
     Bot sedang penuh dan belum bisa menerima nomor baru. Yang sudah tertaut tetap berjalan seperti biasa. Silakan coba lagi nanti.
+    Kode: <code>{ $code }</code>
+link-storage-full =
+    Penyimpanan Anda sudah penuh, dan isinya belum boleh dihapus: pesan beberapa hari terakhir dan kunci nomor-nomor Anda. Nomor baru baru bisa ditautkan setelah ada ruang: /delete menghapus nomor yang tidak Anda pakai lagi beserta pesannya. Yang sudah tertaut tetap berjalan seperti biasa.
     Kode: <code>{ $code }</code>
 link-cancelled = Penautan dibatalkan.
 link-getting-qr = Meminta kode QR dari WhatsApp…
@@ -361,6 +365,9 @@ phone-offline =
     📵 Tidak ada kabar dari ponsel <b>{ $number }</b> sejak { $since }: { $why }
     Kode: <code>{ $code }</code>
 phone-back = 📱 Ponsel <b>{ $number }</b> sudah terdengar lagi.
+storage-scarce =
+    ⚠️ Penyimpanan: pengguna { $user } sudah memakai { $percent } % dari jatah tiap orang (store.quota). Pada 100 % riwayat terlamanya dihapus.
+    Kode: <code>{ $code }</code>
 guard-scarce = { $what ->
     [handles] ⚠️ File handle: { $percent } % dari batas sistem sudah terpakai. Naikkan batasnya (LimitNOFILE).
     [memory] ⚠️ Memori: { $percent } % dari jatah bot sudah terpakai. Naikkan guard.memory, atau kurangi nomor yang tersambung (whatsapp.max_clients).
@@ -441,7 +448,7 @@ admin-home =
     Siapa yang memakai bot ini, dan siapa yang boleh. /block dan /unblock disertai ID Telegram: <code>/block 123456</code>
 help-admin =
     <b>Sebagai admin</b>
-    /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /members menampilkan pemakai bot · /plan mengatur berapa nomor yang boleh ditautkan seseorang · /admins menampilkan siapa saja yang boleh begini · /takedown menurunkan profil yang terbit.
+    /invite membuat kode undangan · /invites menampilkan undangan dan siapa yang masuk dengannya · /block dan /unblock disertai ID Telegram untuk memblokir seseorang dan membukanya lagi · /members menampilkan pemakai bot · /plan mengatur berapa nomor yang boleh ditautkan seseorang · /admins menampilkan siapa saja yang boleh begini · /stats menampilkan pemakaian bot · /takedown menurunkan profil yang terbit.
 help-owner = Sebagai pemilik, Anda juga yang menentukan admin: /admin add atau /admin remove, disertai ID Telegram.
 invite-ask =
     <b>Undang orang</b>
@@ -483,6 +490,27 @@ unblocked = <code>{ $id }</code> tidak diblokir. Semua miliknya berjalan lagi da
 admin-usage = Tulis seperti ini: <code>/admin add 123456789</code> atau <code>/admin remove 123456789</code>
 admin-added = <code>{ $id }</code> sekarang admin.
 admin-removed = <code>{ $id }</code> bukan admin.
+stats =
+    <b>Statistik</b> (sejak { $since })
+
+    Orang: { $known } dikenal, { $awake } aktif
+    Nomor: { $connected } tersambung dari { $numbers }, { $waiting } menunggu giliran
+
+    { $day }
+    { $week }
+
+    { $used }
+
+    Pesan per jam: biru datang dari WhatsApp, hijau dikirim ke sana.
+stats-done = { $span ->
+    [day] 24 jam terakhir
+   *[week] 7 hari terakhir
+}: { $received } pesan dari WhatsApp, { $sent } ke WhatsApp, { $updates } pembaruan
+stats-used = { $what ->
+    [handles] File handle: { $percent } % terpakai
+    [memory] Memori: { $percent } % dari guard.memory terpakai
+   *[disk] Disk: { $percent } % terpakai
+}
 admins =
     <b>Pemilik dan admin</b>
     { $admins }

@@ -9,7 +9,7 @@ mod markup;
 pub use catalog::source;
 pub use format::midnight;
 
-use crate::domain::{Arg, Language, Phrase, RichText};
+use crate::domain::{Arg, Language, Phrase, RichText, Timestamp};
 use std::time::Duration;
 
 /// How a person wants things told.
@@ -24,6 +24,13 @@ pub struct Locale {
 impl Default for Locale {
     fn default() -> Self {
         Locale { language: Language::default(), zone: chrono_tz::UTC }
+    }
+}
+
+impl Locale {
+    /// How far the person's clocks are ahead of UTC at this moment, in minutes.
+    pub fn minutes_ahead(self, at: Timestamp) -> i32 {
+        format::minutes_ahead(at, self)
     }
 }
 

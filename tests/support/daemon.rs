@@ -12,7 +12,7 @@ use sekat::store::keys::{KeySource, MasterKey, StoreKey};
 use sekat::store::{Claims, DbThreads, Directory, Members, Profiles, RawKey, Spool, Vaults};
 use sekat::telegram::{Api, ApiConfig, Intake, PollConfig, Poller, Sender, dispatcher, listener};
 use sekat::users::port::ReadUpdate;
-use sekat::users::{Guard, Room, Settings, Shared, UserDataStore};
+use sekat::users::{Guard, Room, Settings, Shared, Storage, UserDataStore};
 use sekat::whatsapp::{Capabilities, Client, EventSink, Provider, SendOutcome, Start, StartError};
 use std::collections::HashMap;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -107,6 +107,7 @@ impl Daemon {
             tasks: tasks.clone(),
             reconnects: Semaphore::new(1),
             guard: Guard::new(u64::MAX, 0, folder.to_owned(), TTL),
+            storage: Storage::new(u64::MAX, TTL),
             room: Room::new(NonZeroUsize::MAX, false),
         };
         let users = UserDataStore::new(Arc::new(shared));

@@ -235,7 +235,7 @@ impl Desk {
     pub async fn sees(&self) -> String {
         match self.question().await.expect("a question").body {
             Body::Text(text) => text.text,
-            Body::Qr { .. } => panic!("a question is no picture"),
+            Body::Qr { .. } | Body::Chart { .. } => panic!("a question is no picture"),
         }
     }
 

@@ -125,6 +125,13 @@ pub struct Number {
     pub number: String,
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        // Clients of a test that has ended may go on for a moment; no process may end while a thread works on a file.
+        self.threads.stop();
+    }
+}
+
 impl World {
     pub async fn new() -> World {
         let sim = WhatsAppSim::start(SimConfig::default()).await.unwrap();

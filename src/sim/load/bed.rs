@@ -217,7 +217,14 @@ impl Bed {
     /// # Errors
     /// When a step does not come.
     pub async fn link(&self, n: u64) -> anyhow::Result<Duration> {
-        let mut person = self.person(n);
+        self.link_as(&mut self.person(n), FIRST_NUMBER + n).await
+    }
+
+    /// This person, who has read all that is in their chat, links this number; as [`link`](Self::link).
+    ///
+    /// # Errors
+    /// When a step does not come.
+    pub async fn link_as(&self, person: &mut SimUser, number: u64) -> anyhow::Result<Duration> {
         person.send("/link").await?;
         let began = Instant::now();
         person.wait_button(english::QR_BUTTON, PATIENCE).await?;
@@ -227,8 +234,7 @@ impl Bed {
         let picture = person.wait_for(|m| m.photo.is_some(), PATIENCE).await?;
         let took = asked + pressed.elapsed();
         let payload = crate::sim::scan::scan(&person.file_of(picture.message_id).await?)?;
-        let number = (FIRST_NUMBER + n).to_string();
-        self.whatsapp("POST", "scan", Some(json!({ "qr": payload, "number": number }))).await?;
+        self.whatsapp("POST", "scan", Some(json!({ "qr": payload, "number": number.to_string() }))).await?;
         person.wait_text("is linked and connected", PATIENCE).await?;
         Ok(took)
     }

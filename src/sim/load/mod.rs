@@ -4,6 +4,7 @@
 //! never a test: it reports beside a target, and fails only when it could not measure.
 mod bed;
 mod cold;
+mod fleet;
 mod flood;
 mod hybrid;
 mod kill;
@@ -12,6 +13,7 @@ mod memory;
 mod messages;
 mod report;
 mod restart;
+mod scene;
 pub mod sessions;
 mod sweep;
 mod updates;
@@ -38,6 +40,8 @@ pub enum Bench {
     Flood,
     /// Messages a second from WhatsApp into chats, and from chats to WhatsApp
     Messages,
+    /// A thousand numbers of five hundred people: what each costs, and whether that grows while they chat
+    Fleet,
     /// Random kills: what is lost, what is doubled
     Kill,
     /// Ten minutes in which everything goes wrong at random, and two kills: what is lost, what is doubled
@@ -55,12 +59,13 @@ pub enum Bench {
 }
 
 /// What `all` measures, in this order.
-const ALL: [Bench; 12] = [
+const ALL: [Bench; 13] = [
     Bench::Updates,
     Bench::Cold,
     Bench::Link,
     Bench::Flood,
     Bench::Messages,
+    Bench::Fleet,
     Bench::Memory,
     Bench::Kill,
     Bench::Chaos,
@@ -124,6 +129,7 @@ fn name(bench: Bench) -> String {
 async fn one(bench: Bench, binary: &Path, options: &Options) -> anyhow::Result<Vec<Figure>> {
     // Boxed: each is a whole program's future.
     match bench {
+        Bench::Fleet => Box::pin(fleet::run(binary, options)).await,
         Bench::Memory => Box::pin(memory::run(binary, options)).await,
         Bench::Updates => Box::pin(updates::run(binary, options)).await,
         Bench::Cold => Box::pin(cold::run(binary, options)).await,

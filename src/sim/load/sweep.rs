@@ -14,7 +14,7 @@ use crate::session::{MemoryStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
 use crate::store::{Claims, DbThreads, Directory, Left, Members, Profiles, RawKey, Spool, Spooled, Vaults};
 use crate::users::port::{Heard, ReadUpdate, Route as _, Telegram, TelegramError};
-use crate::users::{Guard, Room, Settings, Shared, UserDataStore};
+use crate::users::{Guard, Room, Settings, Shared, Storage, UserDataStore};
 use crate::whatsapp::{Capabilities, Client, Provider, Start, StartError};
 use anyhow::ensure;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -204,6 +204,7 @@ impl House {
             tasks: TaskTracker::new(),
             reconnects: Semaphore::new(1),
             guard: Guard::new(u64::MAX, 0, file("data"), LONG),
+            storage: Storage::new(u64::MAX, LONG),
             room: Room::new(NonZeroUsize::MIN, false),
         });
         Ok(House { folder, users: UserDataStore::new(Arc::clone(&shared)), shared, threads })

@@ -56,6 +56,10 @@ pub enum Fault {
         #[serde(default)]
         times: Option<u32>,
     },
+    /// A phone that would link a device is asked for a passkey, and so is the device: `passkey_prologue_request`.
+    PasskeyWanted,
+    /// What the phone signs for a new device does not fit.
+    ForgedLink,
     /// The server's acknowledgement of a sent message comes late.
     DelayAcks {
         /// By how many milliseconds.
@@ -123,6 +127,8 @@ fn spend<T: Clone>(slot: &mut Option<Counted<T>>) -> Option<T> {
 #[derive(Debug, Default)]
 struct Standing {
     black_hole: bool,
+    passkey: bool,
+    forged_link: bool,
     lose_receipts: bool,
     login: Option<Counted<LoginRefusal>>,
     ack_delay: Option<Duration>,
@@ -180,6 +186,8 @@ impl Faults {
         let login = |reason, ban, times| Some(Counted { what: LoginRefusal { reason, ban }, left: times });
         match *fault {
             Fault::BlackHole => now.black_hole = true,
+            Fault::PasskeyWanted => now.passkey = true,
+            Fault::ForgedLink => now.forged_link = true,
             Fault::LoseReceipts => now.lose_receipts = true,
             Fault::TemporaryBan { code, expire_secs, times } => {
                 now.login = login(402, Some((code, expire_secs)), times);
@@ -193,6 +201,16 @@ impl Faults {
             Fault::TimeLock { secs } => now.time_lock = Some(now_secs() + secs),
             Fault::Drop | Fault::Replaced | Fault::DeviceRemoved | Fault::StreamUnavailable => {}
         }
+    }
+
+    /// Whether a passkey is asked for before a device is linked.
+    pub fn wants_passkey(&self) -> bool {
+        self.lock().passkey
+    }
+
+    /// Whether what the phone signs for a new device does not fit.
+    pub fn forges_links(&self) -> bool {
+        self.lock().forged_link
     }
 
     /// Ends every standing fault.
@@ -249,6 +267,8 @@ pub fn interruption(fault: &Fault) -> Option<Option<Node>> {
         Fault::DeviceRemoved => Some(Some(conflict("device_removed").attr("code", "401").build())),
         Fault::StreamUnavailable => Some(Some(stream_error().attr("code", "503").build())),
         Fault::BlackHole
+        | Fault::PasskeyWanted
+        | Fault::ForgedLink
         | Fault::LoseReceipts
         | Fault::DelayAcks { .. }
         | Fault::WithholdAcks { .. }

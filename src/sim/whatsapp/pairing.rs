@@ -179,9 +179,14 @@ impl Hub {
         identity: [u8; 32],
         secret: &[u8; 32],
     ) -> Result<Jid, SimError> {
+        if account.faults.wants_passkey() {
+            candidate.order(Order::Send(passkey_request())).await?;
+            return Err(SimError::LinkRefused("a passkey is asked for"));
+        }
         let (device, key_index) = account.reserve(self.config.max_companions)?;
         let companion = account.address(Server::Pn).with_device(device);
         let hidden = account.address(Server::Lid).with_device(device);
+        let secret = if account.faults.forges_links() { &random() } else { secret };
         let signed = adv::sign_companion(account.phone.account_key(), &identity, secret, key_index)?;
         let (done, linked) = oneshot::channel();
         let request = fresh_id();
@@ -285,6 +290,19 @@ impl Hub {
         request.finish.take()?.send(Finish { identity, bundle }).ok()?;
         Some(Vec::new())
     }
+}
+
+/// Asks a client that is to be linked for a passkey.
+fn passkey_request() -> Node {
+    let options = br#"{"challenge":"AAAAAAAAAAAAAAAAAAAAAA","rpId":"web.whatsapp.com"}"#;
+    let options = NodeBuilder::new("passkey_request_options").bytes(options.to_vec()).build();
+    NodeBuilder::new("notification")
+        .attr("id", fresh_id())
+        .attr("type", "passkey_prologue_request")
+        .attr("from", SERVER)
+        .attr("t", now_secs())
+        .children([options])
+        .build()
 }
 
 /// Opens the client's ephemeral key with the code and wraps the phone's own. The key derivation is made to be slow, so it

@@ -8,6 +8,11 @@ use crate::store::sqlcipher::{self, Pages, RawKey};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
+/// Free pages of a file are given back from this many bytes on,
+const SHRINK_FROM: u64 = 512 * 1024;
+/// and when they are at least one beside so many that stay, which are all written anew.
+const SHRINK_SHARE: u64 = 5;
+
 pub(super) struct Open {
     conn: Connection,
     /// What `PRAGMA synchronous` is set to.
@@ -56,6 +61,18 @@ impl Open {
         let whole = checkpoint(&self.conn)?;
         let busy = || StoreError::io("move the log of a database into its file", "somebody else reads it");
         if whole { Ok(()) } else { Err(busy()) }
+    }
+
+    /// Gives free pages back to the file system, where they are worth it; whether it did. The file is written anew, in one
+    /// transaction: killed in the middle it is as it was.
+    pub fn shrink(&self) -> Result<bool> {
+        let (used, free) = sqlcipher::room(&self.conn)?;
+        let worth = free >= SHRINK_FROM && free * SHRINK_SHARE >= used;
+        if worth {
+            self.conn.execute_batch("VACUUM")?;
+            self.move_log()?;
+        }
+        Ok(worth)
     }
 
     /// Moves the log into the file and closes it. Where somebody else has it open, the log is left to them.

@@ -96,7 +96,7 @@ impl Roles<'_> {
             }
             Order::Admins => self.admins(),
             // They may. What it is about lies elsewhere, and whoever asked goes on.
-            Order::People(_) | Order::Members { .. } | Order::Member { .. } => Ok(Outcome::Done),
+            Order::Stats | Order::People(_) | Order::Members { .. } | Order::Member { .. } => Ok(Outcome::Done),
         }
     }
 
@@ -160,7 +160,7 @@ impl Members {
                 people.admins.remove(user);
             }
             Order::AddAdmin(_) | Order::Invite(_) | Order::Invites | Order::Revoke(_) | Order::Admins => {}
-            Order::People(_) | Order::Members { .. } | Order::Member { .. } | Order::Plan { .. } => {}
+            Order::Stats | Order::People(_) | Order::Members { .. } | Order::Member { .. } | Order::Plan { .. } => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The order is a row since the step that gave it, and goes with the commit that tells its outcome. Carried out twice,
 //! because a kill came in between, it changes nothing more.
 use super::after;
-use crate::domain::{InviteCode, Timestamp};
+use crate::domain::{InviteCode, Order, Outcome, Timestamp};
 use crate::flows;
 use crate::store::{Vault, VaultError, orders};
 use crate::users::apply::Applier;
@@ -22,7 +22,10 @@ pub(super) async fn carry_out(entry: &Arc<UserEntry>, users: &UserDataStore, vau
         let (now, code) = (Timestamp::now(), InviteCode::from_random(waiting.seed));
         let shared = &entry.shared;
         let stores = Stores { members: &shared.members, profiles: &shared.profiles, directory: &shared.directory };
-        let done = stores.carry_out(entry.id(), &waiting.order, code, now).await?;
+        let mut done = stores.carry_out(entry.id(), &waiting.order, code, now).await?;
+        if matches!((&waiting.order, &done.outcome), (Order::Stats, Outcome::Done)) {
+            done.outcome = Outcome::Stats(users.statistics(now).await);
+        }
         if let Some(user) = waiting.order.about() {
             users.access_changed(user);
         }

@@ -256,6 +256,9 @@ impl Client for WebClient {
                 SendError::Iq(error) => send::failure(error),
                 _ => Failure::Final,
             };
+            if send::is_nobody(&client, &to).await {
+                return SendOutcome::Rejected(Reason::NotOnWhatsApp);
+            }
             let send = || client.send_message_with_options(to.clone(), message.clone(), options.clone());
             let sent = retry::PROVIDER.run(again, send).await;
             drop((client, token));

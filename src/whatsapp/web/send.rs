@@ -86,6 +86,13 @@ pub(super) fn refusal(code: &str) -> Reason {
     }
 }
 
+/// Whether WhatsApp knows of no device of this person. It would take the message all the same, and deliver it to nobody.
+pub(super) async fn is_nobody(client: &whatsapp_rust::Client, to: &whatsapp_rust::Jid) -> bool {
+    // What was asked once is remembered by the library, which needs it for sending too. No answer says nothing.
+    to.is_pn()
+        && client.signal().get_user_devices(std::slice::from_ref(to)).await.is_ok_and(|devices| devices.is_empty())
+}
+
 /// What a failed call says about the message. Everything the library does before it writes the message (looking up
 /// devices, fetching keys, encrypting, saving the ratchet) fails with an error of its own kind; what comes from the
 /// connection itself may have been written.
