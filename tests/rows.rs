@@ -52,6 +52,7 @@ fn said(out: &Outgoing) -> &str {
     match &out.body {
         Body::Text(t) => &t.text,
         Body::Qr { payload, .. } => payload,
+        Body::Chart { .. } => panic!("no chart was to be said"),
     }
 }
 

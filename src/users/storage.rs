@@ -131,7 +131,7 @@ impl UserDataStore {
 
 /// Removes the oldest history until what is left fits `goal` bytes or must stay, and gives the room back. How many rows.
 async fn prune_history(entry: &UserEntry, vault: &Vault, goal: u64, size: u64) -> Result<usize, StoreError> {
-    let begun_with = vault.db().read(|db| prune::used(db)).await?;
+    let begun_with = vault.db().read(prune::used).await?;
     let others = size.saturating_sub(begun_with);
     let mut rows = 0;
     loop {

@@ -25,7 +25,7 @@ fn text(text: &str) -> Outgoing {
 fn said(say: &Say) -> (String, bool) {
     match &say.out.body {
         Body::Text(text) => (text.text.clone(), say.repeated),
-        Body::Qr { .. } => panic!("no picture was to be said"),
+        Body::Qr { .. } | Body::Chart { .. } => panic!("no picture was to be said"),
     }
 }
 
