@@ -29,7 +29,10 @@ async fn scarce_memory_is_told_to_the_operator_and_what_is_there_goes_on() -> an
     let told = owner.wait_text("Code: guard-scarce", PATIENCE).await?;
     assert!(told.text.contains("Memory: 999 %"), "{}", told.text);
     budi.send(&format!("/link +{BUDI_NUMBER}")).await?;
-    budi.wait_text("Code: guard-full", PATIENCE).await?;
+    budi.wait_text("The bot is at its limits at the moment and takes nobody new", PATIENCE).await?;
+    assert!(!stage.data().join("users").join(BUDI.to_string()).exists(), "nothing is stored of somebody new");
+    ana.send("/link").await?;
+    ana.wait_text("Code: guard-full", PATIENCE).await?;
     numbers_say(&mut ana, "🟢 +628110000001 — connected").await?;
     stage.whatsapp.send(CITRA, ANA_NUMBER, "still there?").await?;
     let asked = ana.wait_text("still there?", PATIENCE).await?;

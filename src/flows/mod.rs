@@ -18,6 +18,7 @@ pub mod menu;
 pub mod number;
 pub mod numbers;
 pub mod onboarding;
+mod ordered;
 pub mod paging;
 pub mod people;
 pub mod phone;
@@ -30,10 +31,12 @@ pub mod roster;
 mod stats;
 pub mod write;
 
+pub use ordered::told;
+
 use crate::domain::effect::{Origin, Placing, Slot};
 use crate::domain::{
     AccountId, AccountState, Action, Button, Class, Conversation, Country, Effect, FlowTag, Input, InviteCode, Key,
-    MessageId, Order, Outcome, PhoneNumber, Phrase, Plan, Reason, Resource, Role, Section, Shown, Timestamp,
+    MessageId, Order, PhoneNumber, Phrase, Plan, Reason, Resource, Role, Section, Shown, Timestamp,
 };
 use crate::store::UserContext;
 use crate::t;
@@ -431,18 +434,6 @@ fn cancel(user: &UserContext, env: &Env, message: Option<MessageId>) -> Changes 
         Some(stopped) => step.before(stopped),
         None if message.is_none() || !linking.is_empty() => step.say(t!("cancelled")),
         None => step.say(t!("nothing-to-cancel")),
-    }
-}
-
-/// What an order came to, told. `role`: as what whoever gave it uses the bot.
-pub fn told(order: &Order, outcome: Outcome, now: Timestamp, role: Role) -> Changes {
-    match (order, outcome) {
-        (_, Outcome::Refused(why)) => Changes::default().say(members::refusal(why)),
-        (_, Outcome::Failed(code)) => Changes::default().say(t!("order-failed", code = code)),
-        (Order::People(wish), outcome) => people::told(wish, outcome, role),
-        (_, Outcome::Stats(found)) => stats::told(&found, now),
-        (order, Outcome::Members(all)) => roster::told(order, all, role),
-        (order, outcome) => members::told(order, &outcome, now),
     }
 }
 

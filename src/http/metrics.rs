@@ -2,6 +2,7 @@
 //!
 //! Owns the names of those that are true only now; what is counted has its names where it is counted.
 use super::site::Up;
+use crate::limits::level::share;
 use crate::metrics::{self, Kind, Page};
 use crate::users::Vitals;
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ pub(super) fn page(version: &str, stopping: bool, up: Option<(&Up, &Vitals)>) ->
     metrics::process::write(&mut page);
     if let Some((up, vitals)) = up {
         people(&mut page, vitals);
+        resources(&mut page, vitals);
         queues(&mut page, vitals);
         outside(&mut page, up);
     }
@@ -35,6 +37,14 @@ fn people(page: &mut Page, vitals: &Vitals) {
     page.gauge("sekat_whatsapp_clients_waiting", "Numbers that wait for a place.", vitals.room.waiting as u64);
     page.gauge("sekat_whatsapp_clients_most", "Numbers that may be connected at once.", vitals.room.most as u64);
     page.gauge("sekat_whatsapp_clients_online", "WhatsApp clients that are logged in.", vitals.clients.1);
+}
+
+fn resources(page: &mut Page, vitals: &Vitals) {
+    let name = "sekat_resource_used_ratio";
+    page.head(name, "Which share is used of what there is only so much of; at 1 nothing new is taken.", Kind::Gauge);
+    for (resource, used, of) in &vitals.used {
+        page.value(name, &[("resource", resource.code())], share(*used, *of));
+    }
 }
 
 fn queues(page: &mut Page, vitals: &Vitals) {

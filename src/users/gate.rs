@@ -138,6 +138,8 @@ enum Answer {
     Code,
     /// They have tried too many codes; it takes this long.
     Limit(Duration),
+    /// There is no room for anybody new.
+    Full,
 }
 
 /// What became of a code that somebody gave.
@@ -198,6 +200,10 @@ impl UserDataStore {
         let codes = shared.members.mode() == AccessMode::Invite;
         let tried = heard.iter().find_map(|(update, heard)| Some((*update, code_in(&heard.as_ref()?.input)?)));
         let (until, answer) = match (shared.members.standing(user), tried.filter(|_| codes)) {
+            // A code is not used up before there is room for whom it would let in.
+            (Standing::Admitted(_), _) | (Standing::Stranger, Some(_)) if self.is_full_for(user) => {
+                (last, Some(Answer::Full))
+            }
             (Standing::Admitted(_), _) => {
                 // Whoever let them in may not have known what waits.
                 self.arrived(user);
@@ -251,6 +257,7 @@ impl UserDataStore {
             }
             Answer::Blocked => t!("refused-blocked"),
             Answer::Code => t!("refused-code"),
+            Answer::Full => t!("refused-full", code = "guard-full"),
             Answer::Limit(wait) => {
                 let minutes = Duration::from_secs(wait.as_secs().div_ceil(60).max(1) * 60);
                 t!("refused-code-limit", wait = span(minutes))
@@ -268,7 +275,7 @@ impl UserDataStore {
                     error!(error.code = e.code(), "cannot note that a blocked person was told");
                 }
             }
-            Answer::Code | Answer::Limit(_) => {}
+            Answer::Code | Answer::Limit(_) | Answer::Full => {}
         }
     }
 }

@@ -69,7 +69,6 @@ impl UserDataStore {
             warn!(error.code = e.code(), "what was done before is not known");
             Vec::new()
         });
-        let readings = shared.guard.readings();
         Statistics {
             since: self.since(),
             known: vitals.known,
@@ -77,7 +76,7 @@ impl UserDataStore {
             connected: vitals.clients.1,
             numbers: vitals.states.values().sum(),
             waiting: vitals.room.waiting as u64,
-            used: readings.iter().filter_map(|r| r.used.map(|(used, of)| (r.resource, used, of))).collect(),
+            used: vitals.used,
             hours,
         }
     }

@@ -130,7 +130,7 @@ impl Route for UserDataStore {
         if self.is_being_erased(user) {
             return;
         }
-        if !self.awaken(user) {
+        if self.is_full_for(user) || !self.awaken(user) {
             self.at_the_door(user);
         }
     }
@@ -282,6 +282,16 @@ impl UserDataStore {
             self.turn_out(user);
         }
         true
+    }
+
+    /// Whether there is nothing left for a world that this person would be the first to need. The operator, who has to be
+    /// told of it, always has one.
+    pub(super) fn is_full_for(&self, user: TelegramId) -> bool {
+        let shared = &self.0.shared;
+        shared.guard.full().is_some()
+            && shared.members.owner() != Some(user)
+            && self.opened(user).is_none()
+            && !shared.vaults.exists(user)
     }
 
     /// Somebody decided whether this person may use the bot: their world closes, or goes on.

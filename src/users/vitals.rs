@@ -3,7 +3,7 @@
 //! Owns nothing. It adds up and names nobody.
 use super::room::RoomLoad;
 use super::store::UserDataStore;
-use crate::domain::{AccountState, Reason, Timestamp};
+use crate::domain::{AccountState, Reason, Resource, Timestamp};
 use crate::store::{QueueStats, SpoolLoad, StoreError};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,6 +41,8 @@ pub struct Vitals {
     pub queue: QueueStats,
     /// Open databases of people.
     pub databases: usize,
+    /// How much is used of what there is only so much of, and of how much.
+    pub used: Vec<(Resource, u64, u64)>,
 }
 
 /// What it says, or a code.
@@ -72,6 +74,12 @@ impl UserDataStore {
             budget_waiting: shared.budget.waiting(),
             queue: shared.vaults.queue(),
             databases: shared.vaults.open_files().len(),
+            used: shared
+                .guard
+                .readings()
+                .iter()
+                .filter_map(|r| r.used.map(|(used, of)| (r.resource, used, of)))
+                .collect(),
         };
         self.each(|entry| {
             for number in entry.screen.numbers() {

@@ -465,6 +465,7 @@ erased-invite = To come back you need a new invitation.
 refused-invite = Hello! This bot is by invitation: send me your code, or open the link that came with it. Nothing about you has been stored.
 refused-code = This code lets nobody in. Please check it, or ask whoever gave it to you for a new one.
 refused-code-limit = That was one code too many. Please try again in { $wait }.
+refused-full = The bot is at its limits at the moment and takes nobody new. Please write again later; nothing about you has been stored. Code: <code>{ $code }</code>
 refused-blocked = You cannot use this bot: nothing that you send here is read. What is stored of yours stays as it is. If you think this is a mistake, ask whoever runs the bot.
 
 ## Owner and admins

@@ -439,6 +439,7 @@ erased-invite = Untuk kembali, Anda perlu undangan baru.
 refused-invite = Halo! Bot ini khusus undangan: kirim kode Anda ke sini, atau buka tautan yang menyertainya. Tidak ada data Anda yang disimpan.
 refused-code = Kode ini tidak bisa dipakai masuk. Coba periksa lagi, atau minta kode baru kepada yang memberikannya.
 refused-code-limit = Sudah terlalu banyak kode yang dicoba. Silakan coba { $wait } lagi.
+refused-full = Bot sedang penuh dan belum bisa menerima orang baru. Silakan kirim pesan lagi nanti; tidak ada data Anda yang disimpan. Kode: <code>{ $code }</code>
 refused-blocked = Anda tidak bisa memakai bot ini: kiriman Anda di sini tidak dibaca. Data Anda yang tersimpan tetap seperti adanya. Kalau menurut Anda ini keliru, hubungi pengelola bot.
 
 ## Pemilik dan admin
