@@ -2,8 +2,10 @@
 //!
 //! The only place that names them all. It holds no logic but the order of coming up and going down.
 
+mod control;
 mod site;
 
+use crate::cli::live;
 use crate::config::{Config, Engine};
 use crate::domain::{Clock, Language};
 use crate::flows::rates::Rates;
@@ -17,7 +19,7 @@ use crate::session::{Server, SessionStore, SplitStore, UserSessions};
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
 use crate::store::{Claims, DbThreads, Directory, Members, Profiles, RawKey, Spool, Vaults};
 use crate::telegram::{Api, ApiConfig, ApiError, Intake, Reader, Sender, dispatcher, listener};
-use crate::users::{Guard, Room, Settings, Shared, Storage, UserDataStore};
+use crate::users::{Guard, Roll, Room, Settings, Shared, Storage, UserDataStore};
 use crate::whatsapp::web::{WebConfig, WebProvider};
 use crate::words;
 use anyhow::Context as _;
@@ -51,6 +53,8 @@ pub async fn run(config: Config, mut lifecycle: Lifecycle) -> anyhow::Result<()>
 async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThreads) -> anyhow::Result<()> {
     let stop = lifecycle.shutdown.graceful.clone();
     let tasks = lifecycle.shutdown.tracker.clone();
+    // Its file goes when all else is down.
+    let (live, _socket) = control::open(config, lifecycle).await?;
     let site = site::open(config, lifecycle).await?;
     let api = telegram(config)?;
     let reader = Reader::default();
@@ -72,9 +76,10 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     tasks.spawn(introduce(api.clone(), reader, members.clone(), stop.clone()));
     tasks.spawn(dispatcher::run(api.clone(), committed, route, stop.clone()));
     let (mode, hook) = site::updates(config, api, spool.clone(), intake, &lifecycle.shutdown)?;
-    let engine = http::Engine { name: engine, trouble: trouble.clone() };
+    let engine = || http::Engine { name: engine, trouble: trouble.clone() };
+    live.is_up(live::Up { users: users.clone(), intake: Arc::clone(&stats), mode, sessions: engine() });
     if let Some(site) = &site {
-        site.is_up(Up { users: users.clone(), intake: stats, mode, sessions: engine, hook });
+        site.is_up(Up { users: users.clone(), intake: stats, mode, sessions: engine(), hook });
     }
     tasks.spawn(users.clone().guard());
     tasks.spawn(users.clone().keep_to_quota());
@@ -89,6 +94,7 @@ async fn up_and_down(config: &Config, lifecycle: &mut Lifecycle, threads: &DbThr
     info!(event = "ready", "ready");
 
     stop.cancelled().await;
+    live.goes();
     users.close().await;
     let ended = lifecycle.stop(config.whatsapp.shutdown_timeout).await;
     drop((users, site));
@@ -255,8 +261,19 @@ async fn servers(config: &Config) -> anyhow::Result<Option<(Arc<dyn SessionStore
     })
 }
 
-/// Who may use the bot, as the daemon, `sekat invite` and `sekat plan` know it.
-pub fn members(config: &Config, threads: &DbThreads, store_key: &StoreKey) -> Members {
+/// Who there is, for commands that work without a daemon.
+pub fn roll(config: &Config, threads: &DbThreads, master: MasterKey, store_key: &StoreKey) -> Roll {
+    let data = &config.data.dir;
+    let key = RawKey::new(*store_key.derive("directory.db"));
+    Roll {
+        members: members(config, threads, store_key),
+        directory: Directory::new(threads.clone(), &data.join("directory.db"), key),
+        vaults: Vaults::new(threads.clone(), master, data),
+    }
+}
+
+/// Who may use the bot.
+fn members(config: &Config, threads: &DbThreads, store_key: &StoreKey) -> Members {
     let path = config.data.dir.join("members.db");
     let key = RawKey::new(*store_key.derive("members.db"));
     Members::new(threads.clone(), &path, key, store_key.seal_key("members"), config.access.rules())

@@ -1,13 +1,14 @@
 //! Sekat: one Telegram bot, many people, each with their own WhatsApp numbers and their own encrypted world.
 //!
 //! Modules, lowest first; each imports only those before it, and `tests/arrows.rs` holds that: [`domain`], [`metrics`], [`words`],
-//! [`limits`], [`store`], [`session`], [`whatsapp`], [`flows`], [`users`], [`telegram`], [`http`], then the edge: [`config`],
-//! [`cli`], [`logging`], [`lifecycle`], [`app`]. The simulators (`sim`, feature `demo`) stand outside and are named by nothing else.
+//! [`limits`], [`store`], [`session`], [`whatsapp`], [`flows`], [`users`], [`telegram`], [`http`], [`control`], then the edge:
+//! [`config`], [`cli`], [`logging`], [`lifecycle`], [`app`]. The simulators (`sim`, feature `demo`) stand outside and are named by nothing else.
 #![recursion_limit = "512"]
 
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod domain;
 pub mod flows;
 pub mod http;

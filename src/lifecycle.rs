@@ -7,10 +7,12 @@
 //! time allowed, cancels `hard` (drop what you hold). What has not returned then is abandoned: every path is made to survive
 //! that (DESIGN, what happens when it is killed anywhere).
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+mod lock;
+
+use std::fs::{self, DirBuilder, Permissions};
 use std::future::Future;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
@@ -24,12 +26,16 @@ use tracing::{debug, info, warn};
 
 use crate::store::keys::TEMP_MARK;
 
+pub use lock::{DataLock, Holder};
+
 /// How long may pass between `hard` and giving up on what still runs.
 const HARD_GRACE: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether there is trouble to tell of.
 const TROUBLE: Duration = Duration::from_secs(1);
 
+/// How long a start waits for a command that works on the data folder.
+const SHORT_WORK: Duration = Duration::from_secs(1);
 /// Why the daemon cannot start here.
 #[derive(Debug, thiserror::Error)]
 pub enum LifecycleError {
@@ -134,8 +140,8 @@ pub struct Lifecycle {
     /// Stopping.
     pub shutdown: Shutdown,
     /// Held until the process ends, however it ends.
-    _lock: DataLock,
-    /// Signals and watchdog: not on the tracker, which they must outlive.
+    lock: DataLock,
+    /// Signals, watchdog, and whatever else answers until the end: not on the tracker, which they must outlive.
     own: JoinSet<()>,
 }
 
@@ -147,7 +153,8 @@ impl Lifecycle {
     /// [`LifecycleError::Locked`] when another daemon runs here; else what the disk said.
     pub fn start(data_dir: &Path) -> Result<Self, LifecycleError> {
         private_dir(data_dir)?;
-        let lock = DataLock::take(data_dir)?;
+        // A command at work there, or one that looks who is, is done in a moment.
+        let lock = DataLock::take_within(data_dir, SHORT_WORK)?;
         private_dir(&data_dir.join("users"))?;
         remove_stale(data_dir)?;
         let shutdown = Shutdown::new();
@@ -155,7 +162,20 @@ impl Lifecycle {
         let interrupt = signal(SignalKind::interrupt()).map_err(LifecycleError::Signals)?;
         let terminate = signal(SignalKind::terminate()).map_err(LifecycleError::Signals)?;
         own.spawn(listen(shutdown.clone(), interrupt, terminate));
-        Ok(Self { shutdown, _lock: lock, own })
+        Ok(Self { shutdown, lock, own })
+    }
+
+    /// Notes beside the lock where the daemon answers questions: whoever finds the lock held finds it there.
+    ///
+    /// # Errors
+    /// [`LifecycleError::Io`].
+    pub fn note_socket(&mut self, note: &str) -> Result<(), LifecycleError> {
+        self.lock.note(note)
+    }
+
+    /// Runs this until the daemon has ended everything else.
+    pub fn until_the_end(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.own.spawn(task);
     }
 
     /// Tells systemd that the daemon is up.
@@ -233,67 +253,6 @@ async fn next(interrupt: &mut Signal, terminate: &mut Signal) {
     }
 }
 
-/// The lock of a data folder: an `flock`, which the kernel takes back when the process ends, however it ends.
-#[derive(Debug)]
-pub struct DataLock {
-    _file: File,
-}
-
-impl DataLock {
-    /// Takes the lock, or tells who has it.
-    ///
-    /// # Errors
-    /// [`LifecycleError::Locked`], [`LifecycleError::Io`].
-    pub fn take(data_dir: &Path) -> Result<Self, LifecycleError> {
-        let path = data_dir.join(".lock");
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(LifecycleError::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LifecycleError::Locked { pid: read_pid(&mut file), path }),
-            Err(TryLockError::Error(e)) => return Err(LifecycleError::io("lock", &path)(e)),
-        }
-        // For people and for `doctor`; the lock itself does not depend on it.
-        file.set_len(0)
-            .and_then(|()| file.seek(SeekFrom::Start(0)))
-            .and_then(|_| writeln!(file, "{}", std::process::id()))
-            .map_err(LifecycleError::io("write", &path))?;
-        Ok(Self { _file: file })
-    }
-
-    /// Who has the lock now: `None` for nobody, `Some(None)` for somebody who has not said who. Takes nothing and makes no file.
-    ///
-    /// # Errors
-    /// [`LifecycleError::Io`].
-    pub fn held_by(data_dir: &Path) -> Result<Option<Option<u32>>, LifecycleError> {
-        let path = data_dir.join(".lock");
-        let mut file = match File::open(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(LifecycleError::io("open", &path)(e)),
-        };
-        // Shared: two doctors at once do not take each other for a daemon.
-        match file.try_lock_shared() {
-            Ok(()) => Ok(None),
-            Err(TryLockError::WouldBlock) => Ok(Some(read_pid(&mut file))),
-            Err(TryLockError::Error(e)) => Err(LifecycleError::io("lock", &path)(e)),
-        }
-    }
-}
-
-fn read_pid(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.seek(SeekFrom::Start(0)).ok()?;
-    file.take(32).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
-}
-
 fn private_dir(dir: &Path) -> Result<(), LifecycleError> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(LifecycleError::io("create", dir))?;
     let mode = fs::metadata(dir).map_err(LifecycleError::io("look at", dir))?.permissions().mode() & 0o7777;
@@ -325,20 +284,6 @@ mod tests {
 
     fn impatient() -> Shutdown {
         Shutdown { hard_grace: SHORT, ..Shutdown::new() }
-    }
-
-    #[test]
-    fn a_folder_is_locked_once_and_free_again_when_the_holder_is_gone() {
-        let dir = tempfile::tempdir().unwrap();
-        assert_eq!(DataLock::held_by(dir.path()).unwrap(), None);
-        let lock = DataLock::take(dir.path()).unwrap();
-        let error = DataLock::take(dir.path()).unwrap_err();
-        let me = std::process::id();
-        assert!(error.to_string().ends_with(&format!("another sekat runs on it (process {me})")), "{error}");
-        assert_eq!(DataLock::held_by(dir.path()).unwrap(), Some(Some(me)));
-        drop(lock);
-        assert_eq!(DataLock::held_by(dir.path()).unwrap(), None);
-        DataLock::take(dir.path()).unwrap();
     }
 
     #[tokio::test]

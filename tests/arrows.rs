@@ -102,6 +102,7 @@ fn siblings_do_not_name_each_other_but_the_edge_does() {
     clean("main.rs", "fn main() { sekat::cli::main() }");
     seen("users/mod.rs", "use crate::config::Config;", "users names config");
     seen("http/mod.rs", "use crate::app::run;", "http names app");
+    seen("control/server.rs", "use crate::cli::Command;", "control names cli");
     seen("whatsapp/web/mod.rs", "use crate::whatsapp::waha::X;", "whatsapp::web names whatsapp::waha");
     seen("whatsapp/web/login.rs", "use super::super::cloud::X;", "whatsapp::web names whatsapp::cloud");
     clean("whatsapp/web/mod.rs", "use crate::whatsapp::Provider; use super::Event; use self::login::X;");

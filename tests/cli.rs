@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and its own helpers do so too")]
 
 mod cli {
+    mod control;
     mod http;
     mod invite;
     mod plan;

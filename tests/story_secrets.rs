@@ -164,7 +164,8 @@ fn check_folders(stage: &Stage, secrets: &Secrets) -> anyhow::Result<usize> {
         let mode = meta.permissions().mode() & 0o777;
         let expected = if meta.is_dir() { 0o700 } else { 0o600 };
         ensure!(mode == expected, "{} has mode {mode:o}", path.display());
-        if meta.is_dir() {
+        if !meta.is_file() {
+            // A folder, or the control socket.
             continue;
         }
         let bytes = std::fs::read(path)?;
@@ -177,6 +178,22 @@ fn check_folders(stage: &Stage, secrets: &Secrets) -> anyhow::Result<usize> {
         }
     }
     Ok(databases)
+}
+
+/// What an operator is told at the command line.
+async fn check_commands(stage: &Stage, secrets: &Secrets) -> anyhow::Result<()> {
+    let ana = ANA.to_string();
+    for args in [&["status"][..], &["user", "list"], &["user", "show", &ana], &["sessions", "list"]] {
+        for json in [false, true] {
+            let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_sekat-demo"));
+            command.arg("--config").arg(stage.config_file()).args(args).args(json.then_some("--json"));
+            let told = command.output().await?;
+            ensure!(told.stderr.is_empty() && told.stdout.len() > 20, "{}", String::from_utf8_lossy(&told.stderr));
+            let found = secrets.found_in(&told.stdout);
+            ensure!(found.is_empty(), "sekat {args:?} tells {found:?}");
+        }
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,6 +217,7 @@ async fn no_secret_is_in_the_log_or_in_clear_on_the_disk() -> anyhow::Result<()>
 
     // While it runs, with logs of databases that are not yet moved; then at rest.
     check_folders(&stage, &secrets)?;
+    check_commands(&stage, &secrets).await?;
     stage.stop().await?;
     assert!(check_folders(&stage, &secrets)? >= 7, "spool, claims, directory, two vaults, two key stores");
     let master = std::fs::read(stage.data().join("master.key"))?;

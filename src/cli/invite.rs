@@ -1,15 +1,16 @@
 //! `sekat invite`: which codes let people in, and who came by them?
 //!
-//! Owns the words. It works on the members' file itself, beside a daemon or without one. A code is printed when it is made
-//! and never again: what is kept is a keyed digest.
+//! Owns the words. The same whether a daemon carries it out or nobody runs. A code is printed when it is made and never again: what is
+//! kept is a keyed digest.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::members::{self, moment};
+use super::desk::Said;
+use super::members::moment;
 use super::{Exit, InviteCommand, WrongUsage};
 use crate::config::Config;
 use crate::domain::{AccessMode, Invite, InviteCode, Terms, Timestamp, invite};
@@ -23,9 +24,9 @@ Who has a code opens https://t.me/<your bot>?start=CODE, or sends the code to th
 or erase everything of theirs. A code lets in as many people as you say, until it expires or you revoke it. It is shown when \
 it is made and never again: what is kept is a digest of it under the store's key. A person may try five codes an hour.
 
-Codes lie in members.db in the data folder. These commands work on that file, without a daemon or while one runs: the daemon \
-looks there whenever somebody gives a code, so what you do here counts at once. The daemon must have run once, because it makes \
-the keys; and where its master key is a systemd credential, this command needs it as well (or use /invite in the chat).";
+Codes lie in members.db in the data folder. While a daemon runs these commands ask it, and count at once; without one they work on that \
+file, and need the master key. The daemon must have run once, because it makes the keys. In the chat, owner and admins do the same \
+with /invite and /invites.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +39,7 @@ Examples:
 const MOST: usize = 100_000;
 
 /// How long a code holds; `None`: until it is revoked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Expiry(Option<Duration>);
 
 pub(super) fn expiry(text: &str) -> Result<Expiry, String> {
@@ -52,12 +53,8 @@ pub(super) fn expiry(text: &str) -> Result<Expiry, String> {
 /// Does what was asked.
 ///
 /// # Errors
-/// Configuration and key errors, what the store said, or that there is no such code.
-pub fn execute(config: Option<PathBuf>, command: InviteCommand) -> anyhow::Result<Exit> {
-    members::with(config, async move |config, members| execute_on(config, members, command).await)
-}
-
-async fn execute_on(config: &Config, members: &Members, command: InviteCommand) -> anyhow::Result<String> {
+/// What the store said, or that there is no such code.
+pub(super) async fn perform(config: &Config, members: &Members, command: InviteCommand) -> anyhow::Result<Said> {
     let now = Timestamp::now();
     match command {
         InviteCommand::Create { uses, expires, note, json } => {
@@ -67,14 +64,15 @@ async fn execute_on(config: &Config, members: &Members, command: InviteCommand) 
         }
         InviteCommand::List { json } => {
             let invites = members.invites(MOST).await?;
-            Ok(if json {
+            let told = if json {
                 let invites: Vec<Value> = invites.iter().map(|invite| as_json(invite, now)).collect();
                 format!("{}\n", json!({ "invites": invites }))
             } else {
                 list(&invites, now)
-            })
+            };
+            Ok(told.into())
         }
-        InviteCommand::Revoke { code } => revoke(members, &code, now).await,
+        InviteCommand::Revoke { code } => Ok(revoke(members, &code, now).await?.into()),
     }
 }
 
@@ -84,23 +82,25 @@ async fn create(
     terms: Terms,
     now: Timestamp,
     as_json: bool,
-) -> anyhow::Result<String> {
+) -> anyhow::Result<Said> {
     let (code, uses) = (InviteCode::from_random(rand::random()), terms.uses);
     let expires_at = members.create(code, terms, now).await?;
     let bot = members.bot();
     let link = bot.map(|bot| format!("https://t.me/{bot}?start={code}"));
+    let mut err = String::new();
     if config.access.mode != AccessMode::Invite {
-        eprintln!("sekat: this code lets nobody in until access.mode is \"invite\"");
+        err.push_str("sekat: this code lets nobody in until access.mode is \"invite\"\n");
     }
+    let said = |out| Ok(Said { exit: Exit::Done, out, err });
     if as_json {
         let expires_at = expires_at.map(|at| at.to_string());
         let made = json!({ "code": code.to_string(), "link": link, "uses": uses, "expires_at": expires_at });
-        return Ok(format!("{made}\n"));
+        return said(format!("{made}\n"));
     }
     let until = expires_at.map_or_else(|| "until you revoke it".to_owned(), |at| format!("until {} UTC", moment(at)));
     let people = if uses == 1 { "1 person".to_owned() } else { format!("{uses} people") };
     let link = link.unwrap_or_else(|| format!("https://t.me/<your bot>?start={code}"));
-    Ok(format!("{code}\n{link}\nLets in {people}, {until}. It is not shown again.\n"))
+    said(format!("{code}\n{link}\nLets in {people}, {until}. It is not shown again.\n"))
 }
 
 async fn revoke(members: &Members, given: &str, now: Timestamp) -> anyhow::Result<String> {

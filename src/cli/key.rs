@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::{Exit, WrongUsage};
+use super::{Exit, WrongUsage, folder};
 use crate::lifecycle::DataLock;
 use crate::store::keys::{self, KeyOrigin, KeySource, MasterKey, RotateReport};
 
@@ -21,6 +21,9 @@ pub fn rotate(config: Option<PathBuf>, new_key_file: Option<&Path>) -> anyhow::R
     let dir = &config.data.dir;
     if !dir.is_dir() {
         bail!("find the data folder {}: there is nothing to rotate yet", dir.display());
+    }
+    if let Some(owner) = folder::owner(dir)? {
+        folder::ours(dir, owner)?;
     }
     let _lock = DataLock::take(dir)?;
     let source = KeySource::from_env(config.keys.master_key_file.clone());

@@ -1,23 +1,21 @@
-//! The members' file, for commands that work on it beside a daemon or without one.
-use super::Exit;
+//! The files about people, for commands that work on them without a daemon.
+use super::desk::Said;
 use crate::app;
 use crate::config::Config;
 use crate::domain::Timestamp;
+use crate::store::DbThreads;
 use crate::store::keys::{KeySource, MasterKey, StoreKey};
-use crate::store::{DbThreads, Members};
-use anyhow::{Context as _, bail};
-use std::io::{self, Write as _};
-use std::path::PathBuf;
+use crate::users::Roll;
+use anyhow::bail;
 
-/// Opens the file, does this with it, and prints what came of it.
+/// Opens the files, does this with them, and gives what came of it. The data folder has to be ours.
 ///
 /// # Errors
-/// Configuration and key errors, what the store said, or what `act` did.
-pub(super) fn with(
-    config: Option<PathBuf>,
-    act: impl AsyncFnOnce(&Config, &Members) -> anyhow::Result<String>,
-) -> anyhow::Result<Exit> {
-    let config = super::load(config)?;
+/// Key errors, what the store said, or what `act` did.
+pub(super) async fn with(
+    config: &Config,
+    act: impl AsyncFnOnce(&Roll) -> anyhow::Result<Said>,
+) -> anyhow::Result<Said> {
     let dir = &config.data.dir;
     if !dir.join(StoreKey::FILE).exists() {
         bail!("find the keys in {}: the daemon makes them when it first runs", dir.display());
@@ -25,22 +23,18 @@ pub(super) fn with(
     let source = KeySource::from_env(config.keys.master_key_file.clone());
     let (master, _) = MasterKey::load_or_create(&source, dir)?;
     let store_key = StoreKey::load_or_create(&master, dir)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().context("start the runtime")?;
-    let threads = DbThreads::start(1);
-    let members = app::members(&config, &threads, &store_key);
-    let done = runtime.block_on(async {
-        members.load().await?;
-        let done = act(&config, &members).await;
-        members.close().await?;
+    let threads = DbThreads::start(2);
+    let roll = app::roll(config, &threads, master, &store_key);
+    let done = async {
+        roll.members.load().await?;
+        let done = act(&roll).await;
+        roll.directory.close().await?;
+        roll.members.close().await?;
         done
-    });
+    };
+    let done = done.await;
     threads.stop();
-    let text = done?;
-    match io::stdout().write_all(text.as_bytes()) {
-        // Whoever read (`| head`) has seen enough.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
-        written => written.context("write what was found").map(|()| Exit::Done),
-    }
+    done
 }
 
 /// A moment to the minute, in UTC.

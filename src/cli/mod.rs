@@ -3,14 +3,20 @@
 //! Owns the arguments and the exit codes. A command's work is in its own file. No secret is ever an argument: `ps` shows those to
 //! everybody.
 
+mod command;
+mod desk;
 pub mod doctor;
+mod folder;
 pub mod invite;
 pub mod key;
+pub(crate) mod live;
 mod members;
 mod peers;
 pub mod plan;
 pub mod run;
 pub mod sessions;
+mod status;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,10 +24,13 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, SettingFault, Sources, reference};
-use crate::domain::{Plan, TelegramId};
+use crate::control::{BindError, PlaceError};
 use crate::lifecycle::LifecycleError;
 use crate::store::StoreError;
 use crate::store::keys::KeyError;
+use desk::Ask;
+
+pub use command::{InviteCommand, KeyCommand, PlanCommand, SessionsCommand, UserCommand};
 
 /// What `--version` says. A demo build must never be taken for the real one: it does not check WhatsApp's certificate, and
 /// so talks to this machine only.
@@ -40,9 +49,9 @@ First steps:
 
 Exit codes:
   0   done
-  1   failed; the last line says why
+  1   failed; the last line says why. Of sekat status: something is the matter, or no daemon runs
   2   the command line was wrong
-  75  try again later: another sekat runs on this data folder
+  75  try again later: another sekat runs on this data folder, or the daemon does not answer
   78  the configuration was wrong; each problem is told with its file and line";
 
 #[derive(Debug, Parser)]
@@ -80,6 +89,16 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say how the daemon is; exit code 1 when something is the matter, or none runs
+    #[command(long_about = status::ABOUT)]
+    Status {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at people: standing, plan, numbers; keep somebody out, let them in again
+    #[command(subcommand, long_about = user::ABOUT, after_help = user::EXAMPLES)]
+    User(UserCommand),
     /// Work on the master key
     #[command(subcommand)]
     Key(KeyCommand),
@@ -92,121 +111,6 @@ pub enum Command {
     /// Look at the session files: what the daemon is doing for whom; clean up after it
     #[command(subcommand, long_about = sessions::ABOUT, after_help = sessions::EXAMPLES)]
     Sessions(SessionsCommand),
-}
-
-/// What can be done with codes that let people in.
-#[derive(Debug, Subcommand)]
-pub enum InviteCommand {
-    /// Make a code and print it, this once
-    Create {
-        /// How many people it lets in (1 to 1000)
-        #[arg(long, value_name = "N", default_value_t = 1)]
-        uses: u32,
-        /// For how long: 90s, 30m, 12h, 7d (at most 366d), or "never" for until it is revoked
-        #[arg(long, value_name = "TIME", default_value = "7d", value_parser = invite::expiry)]
-        expires: invite::Expiry,
-        /// What you want to remember about it (at most 100 characters)
-        #[arg(long, value_name = "TEXT")]
-        note: Option<String>,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Every code, newest first: what has become of it, and whom it let in when
-    List {
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Take a code back. Those it let in stay
-    Revoke {
-        /// The code, or its number in the list
-        #[arg(value_name = "CODE")]
-        code: String,
-    },
-}
-
-/// What can be done with plans.
-#[derive(Debug, Subcommand)]
-pub enum PlanCommand {
-    /// Give a person a plan
-    Set {
-        /// The person's Telegram id
-        #[arg(value_parser = plan::user)]
-        id: TelegramId,
-        /// free, basic, pro or enterprise
-        #[arg(value_parser = plan::plan)]
-        plan: Plan,
-    },
-    /// A person's plan, and how many numbers they may link
-    Show {
-        /// The person's Telegram id
-        #[arg(value_parser = plan::user)]
-        id: TelegramId,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Everybody who has a plan
-    List {
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Take a person's plan away
-    Clear {
-        /// The person's Telegram id
-        #[arg(value_parser = plan::user)]
-        id: TelegramId,
-    },
-}
-
-/// What can be done with the session files.
-#[derive(Debug, Subcommand)]
-pub enum SessionsCommand {
-    /// Everybody's session in a line each
-    List {
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Everything about one person's session
-    Show {
-        /// The person's Telegram id
-        id: u64,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// How many there are, what they wait for, and what else lies in the folder
-    Stats {
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Whether Redis and PostgreSQL answer, and how soon; exit code 1 when one that is used does not
-    Health {
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Remove sessions that have expired
-    Cleanup {
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// What can be done with the master key.
-#[derive(Debug, Subcommand)]
-pub enum KeyCommand {
-    /// Wrap every user's key by a new master key. Stop the daemon first. Killed in the middle, run it again
-    Rotate {
-        /// Use the key in this file rather than make one; you then put it where the old one was
-        #[arg(long, value_name = "FILE")]
-        new_key_file: Option<PathBuf>,
-    },
 }
 
 fn long_help() -> String {
@@ -228,9 +132,11 @@ pub fn execute(common: Common, command: Command) -> ExitCode {
         Command::Run => run::execute(config),
         Command::Doctor { json } => doctor::execute(config, json),
         Command::Key(KeyCommand::Rotate { new_key_file }) => finish(key::rotate(config, new_key_file.as_deref())),
-        Command::Plan(command) => finish(plan::execute(config, command)),
-        Command::Invite(command) => finish(invite::execute(config, command)),
-        Command::Sessions(command) => finish(sessions::execute(config, &command)),
+        Command::Status { json } => desk::execute(config, &Ask::Status { json }),
+        Command::User(command) => desk::execute(config, &Ask::User(command)),
+        Command::Plan(command) => desk::execute(config, &Ask::Plan(command)),
+        Command::Invite(command) => desk::execute(config, &Ask::Invite(command)),
+        Command::Sessions(command) => desk::execute(config, &Ask::Sessions(command)),
     }
 }
 
@@ -251,21 +157,29 @@ pub enum Exit {
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Usage => 2,
-            Exit::Temporary => 75,
-            Exit::Config => 78,
-        })
+        Self::from(exit.code())
     }
 }
 
 impl Exit {
+    /// The number for it.
+    fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Temporary => 75,
+            Self::Config => 78,
+        }
+    }
+
     /// What an error that reached the edge means.
     fn of(error: &anyhow::Error) -> Self {
-        if error.is::<ConfigError>() || error.is::<peers::NotHere>() {
+        if error.is::<ConfigError>() || error.is::<peers::NotHere>() || error.is::<PlaceError>() {
             return Self::Config;
+        }
+        if error.is::<desk::NoAnswer>() || matches!(error.downcast_ref(), Some(BindError::Taken { .. })) {
+            return Self::Temporary;
         }
         if let Some(found) = error.downcast_ref::<SettingFault>() {
             return if found.fault.is_permanent() { Self::Config } else { Self::Temporary };
@@ -307,17 +221,22 @@ fn finish(result: anyhow::Result<Exit>) -> ExitCode {
 }
 
 fn report(error: &anyhow::Error) {
-    match error.downcast_ref::<ConfigError>() {
-        Some(config) => {
-            for problem in &config.problems {
-                eprintln!("sekat: {problem}");
-            }
-        }
-        None => match error.downcast_ref::<SettingFault>() {
-            Some(fault) => eprintln!("sekat: {fault}"),
-            None => eprintln!("sekat: failed to {error:#}"),
-        },
+    eprint!("{}", told(error));
+}
+
+/// What is said of an error, each line with its end.
+fn told(error: &anyhow::Error) -> String {
+    if let Some(config) = error.downcast_ref::<ConfigError>() {
+        return config.problems.iter().map(|problem| format!("sekat: {problem}\n")).collect();
     }
+    if let Some(fault) = error.downcast_ref::<SettingFault>() {
+        return format!("sekat: {fault}\n");
+    }
+    let remedy = match error.downcast_ref::<KeyError>() {
+        Some(KeyError::DataWithoutKey { .. } | KeyError::Missing { .. }) => folder::KEY_REMEDY,
+        _ => "",
+    };
+    format!("sekat: failed to {error:#}\n{remedy}")
 }
 
 fn load(config: Option<PathBuf>) -> Result<Config, ConfigError> {

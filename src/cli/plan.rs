@@ -1,14 +1,13 @@
 //! `sekat plan`: how many numbers may each person link?
 //!
-//! Owns the words. It works on the members' file itself, beside a daemon or without one.
-
-use std::path::PathBuf;
+//! Owns the words. The same whether a daemon carries it out or nobody runs.
 
 use anyhow::bail;
 use serde_json::{Value, json};
 
-use super::members::{self, moment};
-use super::{Exit, PlanCommand};
+use super::PlanCommand;
+use super::desk::Said;
+use super::members::moment;
 use crate::config::Config;
 use crate::domain::{Plan, TelegramId, Timestamp};
 use crate::store::Members;
@@ -20,8 +19,8 @@ A plan allows: free 1, basic 3, pro 10, enterprise 50. Whoever has none may link
 are linked or being linked. A smaller plan logs nothing out: whoever has more than it allows keeps them, and links nothing new until \
 there is room.
 
-Plans lie in members.db in the data folder. These commands work on that file, without a daemon or while one runs, and count at once. \
-The daemon must have run once, because it makes the keys. In the chat, owner and admins do the same with /plan.";
+Plans lie in members.db in the data folder. While a daemon runs these commands ask it, and count at once; without one they work on that \
+file. The daemon must have run once, because it makes the keys. In the chat, owner and admins do the same with /plan.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -42,14 +41,10 @@ pub(super) fn plan(text: &str) -> Result<Plan, String> {
 /// Does what was asked.
 ///
 /// # Errors
-/// Configuration and key errors, what the store said, or that there is no plan to take away.
-pub fn execute(config: Option<PathBuf>, command: PlanCommand) -> anyhow::Result<Exit> {
-    members::with(config, async move |config, members| execute_on(config, members, command).await)
-}
-
-async fn execute_on(config: &Config, members: &Members, command: PlanCommand) -> anyhow::Result<String> {
+/// What the store said, or that there is no plan to take away.
+pub(super) async fn perform(config: &Config, members: &Members, command: PlanCommand) -> anyhow::Result<Said> {
     let now = Timestamp::now();
-    Ok(match command {
+    let told = match command {
         PlanCommand::Set { id, plan } => {
             members.set_plan(id, Some(plan), now).await?;
             format!("{id} has the plan {}: {} from now on\n", plan.code(), numbers(plan.numbers()))
@@ -70,15 +65,16 @@ async fn execute_on(config: &Config, members: &Members, command: PlanCommand) ->
             }
         }
         PlanCommand::List { json } => list(&members.plans().await?, json),
-    })
+    };
+    Ok(told.into())
 }
 
 /// How many numbers somebody without a plan may link.
-fn configured(config: &Config) -> anyhow::Result<usize> {
+pub(super) fn configured(config: &Config) -> anyhow::Result<usize> {
     Ok(usize::try_from(config.whatsapp.max_numbers)?)
 }
 
-fn numbers(n: usize) -> String {
+pub(super) fn numbers(n: usize) -> String {
     if n == 1 { "1 number".to_owned() } else { format!("up to {n} numbers") }
 }
 

@@ -1,22 +1,26 @@
 //! `sekat sessions`: what is the daemon doing for whom, and what lies in the sessions folder?
 //!
-//! Owns the words. It works on the folder itself, without a daemon or beside one; only `cleanup` changes anything, and only what
-//! has expired.
+//! Owns the words. A daemon that runs tells what it has in memory, which its files are up to a second behind; without one the folder
+//! tells. Only `cleanup` changes anything, and only what has expired.
 
 mod servers;
 
-use std::collections::BTreeMap;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::path::Path;
+use std::thread;
 
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
-use super::{Exit, SessionsCommand};
+use super::SessionsCommand;
+use super::desk::Said;
 use crate::config::Config;
 use crate::domain::{TelegramId, Timestamp};
 use crate::session::file::{self, Cleaned, Look};
 use crate::session::{UserRecord, UserSession};
+use crate::users::UserDataStore;
 
 pub(super) const ABOUT: &str = "\
 Look at the session files: what the daemon is doing for whom; clean up after it
@@ -24,12 +28,12 @@ Look at the session files: what the daemon is doing for whom; clean up after it
 A session file (sessions/user_<telegram id>.json) tells who was last seen when, which step of a conversation waits for an answer, \
 and in which state the person's numbers are. It is a copy for restarts and for you: no secret, no phone number and nothing that \
 anybody typed is in it, and removing it loses nothing. A registration that somebody may take up again within a day has a file too \
-(sessions/reg_<digest>.json), sealed under that person's key. Files are up to a second behind the daemon.
+(sessions/reg_<digest>.json), sealed under that person's key.
 
 Where Redis or PostgreSQL are used (see sekat.example.toml), registrations and how linked numbers stand are kept there, sealed: health, \
 stats and cleanup then ask them, each within a few seconds.
 
-All of these work without a daemon and while one runs.";
+While a daemon runs these commands ask it: its files are up to a second behind. Without one they read the files.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -38,47 +42,87 @@ Examples:
   sekat sessions health --json         whether Redis and PostgreSQL answer, for monitoring
   sekat sessions list --json | jq -r '.sessions[] | select(.flow == \"link\") | .telegram_id'";
 
-/// Does what was asked.
+/// Does what was asked; as the daemon that runs with `users`, or without one.
 ///
 /// # Errors
 /// Configuration errors, what the disk said, or that there is no such session.
-pub fn execute(config: Option<PathBuf>, command: &SessionsCommand) -> anyhow::Result<Exit> {
-    let config = super::load(config)?;
+pub(super) async fn perform(
+    config: &Config,
+    command: &SessionsCommand,
+    users: Option<&UserDataStore>,
+) -> anyhow::Result<Said> {
     let (dir, now) = (config.sessions.dir.as_path(), Timestamp::now());
     let engine = config.engine()?;
     let uses_servers = engine.redis().is_some() || engine.postgres().is_some();
-    let mut exit = Exit::Done;
-    let text = match *command {
-        SessionsCommand::Health { json } => {
-            let (text, is_well) = servers::health(&config, &engine, json)?;
-            if !is_well {
-                exit = Exit::Failed;
-            }
-            text
-        }
-        SessionsCommand::Stats { json: true } if uses_servers => servers::stats(&config, &engine)?,
+    let told = match *command {
+        SessionsCommand::Health { json } => return servers::health(config, &engine, json).await,
+        SessionsCommand::Stats { json: true } if uses_servers => return servers::stats(config, &engine).await,
         SessionsCommand::Stats { json: false } if uses_servers => {
-            format!("{}{}", stats(&look(dir)?, now, false), servers::counts(&config, &engine)?)
+            let mut said = servers::counts(config, &engine).await?;
+            said.out.insert_str(0, &stats(&look(dir, users, now).await?, now, false));
+            return Ok(said);
         }
-        SessionsCommand::Cleanup { json } if uses_servers => {
-            let here = file::cleanup(dir, now).with_context(|| format!("clean up {}", dir.display()))?;
-            cleaned(servers::cleanup(&config, &engine, here)?, json)
+        SessionsCommand::List { json: true } => list_json(&look(dir, users, now).await?, now),
+        SessionsCommand::List { json: false } => list(config, &look(dir, users, now).await?, users.is_some(), now),
+        SessionsCommand::Show { id, json } => {
+            let found = match users {
+                Some(users) => of(&users.sessions().await?, TelegramId(id)),
+                None => read(dir, TelegramId(id))?,
+            };
+            let found = found.with_context(|| format!("find a session of {id} in {}", dir.display()))?;
+            show(&found, now, json)
         }
-        SessionsCommand::List { json: true } => list_json(&look(dir)?, now),
-        SessionsCommand::List { json: false } => list(&config, &look(dir)?, now),
-        SessionsCommand::Show { id, json } => show(dir, TelegramId(id), now, json)?,
-        SessionsCommand::Stats { json } => stats(&look(dir)?, now, json),
-        SessionsCommand::Cleanup { json } => cleanup(dir, now, json)?,
+        SessionsCommand::Stats { json } => stats(&look(dir, users, now).await?, now, json),
+        SessionsCommand::Cleanup { json } => {
+            let here = cleanup(dir, users, now).await?;
+            // The daemon's own store has the servers' in it.
+            let all = if users.is_none() { servers::cleanup(config, &engine, here).await? } else { here };
+            cleaned(all, json)
+        }
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        // Whoever read (`| head`) has seen enough.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(exit),
-        written => written.context("write what was found").map(|()| exit),
-    }
+    Ok(told.into())
 }
 
-fn look(dir: &Path) -> anyhow::Result<Look> {
-    file::look(dir).with_context(|| format!("list {}", dir.display()))
+/// What there is: the folder's files, and in place of what they say of people's sessions what the daemon knows.
+async fn look(dir: &Path, users: Option<&UserDataStore>, now: Timestamp) -> anyhow::Result<Look> {
+    let live = match users {
+        Some(users) => Some(users.sessions().await?),
+        None => None,
+    };
+    let mut look = files(dir).await?.with_context(|| format!("list {}", dir.display()))?;
+    if let Some(live) = live {
+        let known: HashSet<TelegramId> = live.iter().map(|found| found.session.telegram_id).collect();
+        // What has expired and was not cleaned up yet is in the files alone.
+        look.sessions.retain(|found| found.expires_at <= now && !known.contains(&found.session.telegram_id));
+        look.sessions.extend(live);
+        look.sessions.sort_by_key(|found| found.session.telegram_id);
+    }
+    Ok(look)
+}
+
+/// What lies in the folder, read on a thread of its own: a daemon has other things to do meanwhile.
+async fn files(dir: &Path) -> anyhow::Result<io::Result<Look>> {
+    let (folder, (done, looked)) = (dir.to_owned(), oneshot::channel());
+    // Whoever asked may have gone.
+    let work = move || drop(done.send(file::look(&folder)));
+    thread::Builder::new().name("sekat-look".to_owned()).spawn(work).context("start a thread")?;
+    Ok(looked.await?)
+}
+
+fn of(sessions: &[UserRecord], user: TelegramId) -> Option<UserRecord> {
+    sessions.iter().find(|found| found.session.telegram_id == user).cloned()
+}
+
+fn read(dir: &Path, user: TelegramId) -> anyhow::Result<Option<UserRecord>> {
+    file::read(dir, user).or_else(|why| bail!("read the session of {user}: {why} ({})", why.code()))
+}
+
+async fn cleanup(dir: &Path, users: Option<&UserDataStore>, now: Timestamp) -> anyhow::Result<Cleaned> {
+    if let Some(users) = users {
+        let (removed, left) = users.clean_up_sessions().await?;
+        return Ok(Cleaned { removed, left });
+    }
+    file::cleanup(dir, now).with_context(|| format!("clean up {}", dir.display()))
 }
 
 fn list_json(look: &Look, now: Timestamp) -> String {
@@ -91,9 +135,11 @@ fn list_json(look: &Look, now: Timestamp) -> String {
     line(&json!({ "sessions": sessions, "damaged": damaged }))
 }
 
-fn list(config: &Config, look: &Look, now: Timestamp) -> String {
+fn list(config: &Config, look: &Look, is_live: bool, now: Timestamp) -> String {
     let mut text = String::new();
-    if !config.writes_session_files() {
+    if !config.writes_session_files() && is_live {
+        text.push_str("Session files are switched off (sessions.enabled); these are in the daemon's memory.\n");
+    } else if !config.writes_session_files() {
         text.push_str("Session files are switched off (sessions.enabled); what is here is from earlier.\n");
     }
     if look.sessions.is_empty() {
@@ -136,14 +182,9 @@ fn table(sessions: &[UserRecord], now: Timestamp) -> String {
     text
 }
 
-fn show(dir: &Path, user: TelegramId, now: Timestamp, json: bool) -> anyhow::Result<String> {
-    let found = match file::read(dir, user) {
-        Ok(Some(found)) => found,
-        Ok(None) => bail!("find a session of {user} in {}", dir.display()),
-        Err(why) => bail!("read the session of {user}: {why} ({})", why.code()),
-    };
+fn show(found: &UserRecord, now: Timestamp, json: bool) -> String {
     if json {
-        return Ok(line(&as_json(&found, now)));
+        return line(&as_json(found, now));
     }
     let session = &found.session;
     let mut rows = vec![
@@ -161,7 +202,7 @@ fn show(dir: &Path, user: TelegramId, now: Timestamp, json: bool) -> anyhow::Res
         rows.push(("on screen", format!("message {} in chat {}", shown.message, shown.chat)));
     }
     rows.push(("revision", found.version.to_string()));
-    Ok(lines(&rows))
+    lines(&rows)
 }
 
 fn stats(look: &Look, now: Timestamp, json: bool) -> String {
@@ -191,11 +232,6 @@ fn stats(look: &Look, now: Timestamp, json: bool) -> String {
     rows.extend([("damaged", damaged.to_string()), ("set aside", aside.to_string())]);
     rows.extend([("unfinished", leftovers.to_string()), ("other files", look.others.to_string())]);
     lines(&rows)
-}
-
-fn cleanup(dir: &Path, now: Timestamp, json: bool) -> anyhow::Result<String> {
-    let done = file::cleanup(dir, now).with_context(|| format!("clean up {}", dir.display()))?;
-    Ok(cleaned(done, json))
 }
 
 fn cleaned(done: Cleaned, json: bool) -> String {

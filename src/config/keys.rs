@@ -142,6 +142,7 @@ keys! {
     "http.listen" => http.listen, "where health, figures and the webhook are";
     "http.token" => http.token, "what whoever asks must show; better: token_file";
     "http.token_file" => http.token_file, "file that holds it";
+    "control.socket" => control.socket, "where commands reach the daemon";
     "log.format" => log.format, "form of the log";
     "log.level" => log.level, "least important line written";
 }

@@ -58,6 +58,8 @@ pub struct Config {
     pub guard: Guard,
     /// Health, figures, and the webhook.
     pub http: Http,
+    /// How commands reach the daemon.
+    pub control: Control,
     /// The log.
     pub log: Log,
 }
@@ -118,6 +120,13 @@ pub struct Http {
     pub token: Option<Secret>,
     /// The file that holds it.
     pub token_file: Option<PathBuf>,
+}
+
+/// `[control]`
+#[derive(Debug, Clone, Default)]
+pub struct Control {
+    /// Where the socket lies; where it is not set, in the runtime folder that systemd made, or in the data folder.
+    pub socket: Option<PathBuf>,
 }
 
 /// `[access]`

@@ -58,7 +58,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub(super) fn trouble(&self) -> Option<&'static str> {
+    /// The code of what is the matter with it now.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&'static str> {
         self.trouble.as_ref().and_then(|trouble| trouble())
     }
 }

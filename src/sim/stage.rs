@@ -219,6 +219,7 @@ impl Stage {
         let child = command
             .env_remove("CREDENTIALS_DIRECTORY")
             .env_remove("NOTIFY_SOCKET")
+            .env_remove("RUNTIME_DIRECTORY")
             .env_remove("WATCHDOG_USEC")
             .args(["--config"])
             .arg(self.config_file())

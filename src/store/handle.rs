@@ -10,7 +10,7 @@ mod log;
 mod open;
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -399,11 +399,6 @@ impl Handle {
     /// Whether the file was shut for good.
     pub fn is_fenced(&self) -> bool {
         self.0.fenced.load(Ordering::SeqCst)
-    }
-
-    /// Where the file lies.
-    pub fn path(&self) -> &Path {
-        &self.0.path
     }
 }
 

@@ -1,9 +1,8 @@
 //! Who may use the bot: the one place that answers it.
 //!
 //! Owns `data/members.db`, sealed as a whole: whom a code let in, admins, who is blocked, and codes, of which only a keyed
-//! digest is kept; and who has which plan. What is asked for every update is answered from memory and never waits. Codes are
-//! looked up in the file each time, and plans when it says that they have changed, so what another process (`sekat invite`,
-//! `sekat plan`) changed is known at once; nobody else changes the rest. It must not know why somebody asks.
+//! digest is kept; and who has which plan. What is asked for every update is answered from memory and never waits; codes are
+//! looked up in the file. It must not know why somebody asks.
 mod invites;
 mod orders;
 mod plans;
@@ -17,13 +16,11 @@ use super::migrate::Migration;
 use super::seal::SealKey;
 use super::sqlcipher::RawKey;
 use super::threads::{DbThreads, Turn};
-use crate::domain::{AccessMode, AccessRules, Role, Standing, TelegramId};
+use crate::domain::{AccessMode, AccessRules, Plan, Role, Standing, TelegramId};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-
-use plans::{Looked, Plans};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use invites::{Redeemed, Which};
 
@@ -47,7 +44,7 @@ struct People {
     /// And whether they were told.
     blocked: HashMap<TelegramId, bool>,
     bot: Option<String>,
-    plans: Plans,
+    plans: HashMap<TelegramId, Plan>,
 }
 
 /// Who may use the bot. A clone is another reference to the same file and memory.
@@ -60,8 +57,6 @@ pub struct Members {
     people: Arc<RwLock<People>>,
     /// Held over a commit and its entry in memory, so that both happen in the same order.
     writing: Arc<tokio::sync::Mutex<()>>,
-    /// When it was last looked whether another process has changed the plans.
-    looked: Arc<Mutex<Looked>>,
 }
 
 impl Members {
@@ -75,7 +70,6 @@ impl Members {
             rules: Arc::new(rules),
             people: Arc::default(),
             writing: Arc::default(),
-            looked: Arc::default(),
         }
     }
 
@@ -178,7 +172,7 @@ impl Members {
         let mut people = self.write();
         people.members.remove(&user);
         people.admins.remove(&user);
-        people.plans.of.remove(&user);
+        people.plans.remove(&user);
         Ok(())
     }
 

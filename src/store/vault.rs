@@ -83,6 +83,18 @@ impl Vaults {
         self.threads.run(PROBE, write).await?.map_err(|e| StoreError::io("write to the data folder", e))
     }
 
+    /// How much this user stores, in bytes; nothing when there is no folder. Opens nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn size(&self, user: TelegramId) -> Result<u64> {
+        let folder = self.folder(user);
+        match self.threads.run(Turn { user: user.0, lane: 0 }, move || folder_size(&folder)).await? {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(0),
+            size => size.map_err(|e| StoreError::io("look how much is stored", e)),
+        }
+    }
+
     /// How busy the database threads are.
     pub fn queue(&self) -> QueueStats {
         self.threads.stats()

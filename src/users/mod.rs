@@ -23,6 +23,7 @@ mod outside;
 mod phones;
 pub mod port;
 mod resume;
+pub mod roll;
 pub mod room;
 mod screen;
 mod sink;
@@ -37,6 +38,7 @@ mod worker;
 
 pub use entry::UserEntry;
 pub use guard::Guard;
+pub use roll::Roll;
 pub use room::Room;
 pub use storage::Storage;
 pub use store::{Settings, Shared, UserDataStore};

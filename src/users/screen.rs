@@ -120,6 +120,11 @@ impl Screen {
         self.state().live.map(|live| live.used)
     }
 
+    /// When the person last did something; `None`: there is no session.
+    pub fn seen_at(&self) -> Option<Timestamp> {
+        self.state().live.map(|live| live.seen_at)
+    }
+
     /// Since when a question waits, if one does.
     pub fn asked_at(&self) -> Option<Timestamp> {
         let state = self.state();

@@ -144,11 +144,6 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
     let mut rows = spool.next(entry.id(), &[], taken.last(), BATCH).await?;
     // What arrives after this look knocks again.
     let more = more_news || rows.len() == BATCH;
-    if !rows.is_empty()
-        && let Err(e) = entry.shared.members.look_at_plans().await
-    {
-        warn!(error.code = e.code(), "cannot look whether plans have changed; they stay as they were");
-    }
     while !rows.is_empty() {
         let (mut applied, n) = inputs(entry, vault, &rows).await?;
         entry.acted(&mut applied, Timestamp::now()).await;

@@ -22,6 +22,7 @@ const ORDER: &[&[&str]] = &[
     &["campaign"],
     &["telegram"],
     &["http"],
+    &["control"],
     &["cli", "config", "lifecycle", "logging", "app", "main"],
 ];
 /// Names everything; nobody but another of these names it.

@@ -60,7 +60,7 @@ fn what_makes_no_sense_is_refused_in_words() {
     assert!(ended(&place.sekat(&["invite", "revoke", "77"]), 1).contains("failed to find that code"));
     assert!(ended(&place.sekat(&["invite", "revoke", "2ZZZZZZZZZ"]), 1).contains("failed to find that code"));
     let help = ended(&place.sekat(&["invite", "--help"]), 0);
-    assert!(help.contains("while one runs") && help.contains("never again"), "{help}");
+    assert!(help.contains("ask it, and count at") && help.contains("never again"), "{help}");
     fs::write(place.path("data/members.db"), [7; 8192]).unwrap();
     ended(&place.sekat(&["invite", "list"]), 1);
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::Findings;
 use crate::config::Config;
-use crate::lifecycle::DataLock;
+use crate::lifecycle::{DataLock, Holder};
 use crate::store::keys::{self, DataKey, KeyOrigin, KeySource, MasterKey};
 
 /// Handles that a thousand linked numbers need: each about four (measured), and as much again for databases and peers.
@@ -60,8 +60,10 @@ fn folder(check: &'static str, dir: &Path, findings: &mut Findings) {
 fn lock(dir: &Path, findings: &mut Findings) {
     match DataLock::held_by(dir) {
         Ok(None) => findings.ok("lock", "no daemon runs on this data folder"),
-        Ok(Some(Some(pid))) => findings.ok("lock", format!("a daemon runs on this data folder: process {pid}")),
-        Ok(Some(None)) => findings.ok("lock", "a daemon runs on this data folder"),
+        Ok(Some(Holder { pid: Some(pid), .. })) => {
+            findings.ok("lock", format!("a daemon runs on this data folder: process {pid}"));
+        }
+        Ok(Some(_)) => findings.ok("lock", "a daemon runs on this data folder"),
         Err(e) => findings.fail("lock", chain(&e), "run doctor as the daemon's user"),
     }
 }

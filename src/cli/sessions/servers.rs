@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::{line, lines};
+use crate::cli::Exit;
+use crate::cli::desk::Said;
 use crate::config::{Config, Engine, SettingFault};
 use crate::domain::{Clock, Timestamp};
 use crate::session::file::Cleaned;
@@ -20,11 +22,12 @@ struct Answer {
     fault: Option<SettingFault>,
 }
 
-/// Whether the servers answer. `false`: one that is used does not.
-pub(super) fn health(config: &Config, engine: &Engine, as_json: bool) -> anyhow::Result<(String, bool)> {
-    let (redis, postgres) =
-        runtime()?.block_on(async { tokio::join!(redis(config, engine), postgres(config, engine)) });
+/// Whether the servers answer. It fails when one that is used does not.
+pub(super) async fn health(config: &Config, engine: &Engine, as_json: bool) -> anyhow::Result<Said> {
+    let (redis, postgres) = tokio::join!(redis(config, engine), postgres(config, engine));
     let is_well = [&redis, &postgres].iter().all(|asked| asked.as_ref().is_none_or(|answer| answer.fault.is_none()));
+    let exit = if is_well { Exit::Done } else { Exit::Failed };
+    let said = |out| Ok(Said { exit, out, err: String::new() });
     let status = |asked: &Option<Answer>| match asked {
         None => "disabled",
         Some(Answer { fault: None, .. }) => "connected",
@@ -45,14 +48,14 @@ pub(super) fn health(config: &Config, engine: &Engine, as_json: bool) -> anyhow:
             },
             "postgresql": { "status": status(&postgres), "responseTime": time(&postgres) },
         });
-        return Ok((line(&found), is_well));
+        return said(line(&found));
     }
     let told = |asked: &Option<Answer>| match asked {
         None => "not used".to_owned(),
         Some(Answer { fault: None, took }) => format!("connected, answered in {} ms", took.as_millis()),
         Some(Answer { fault: Some(fault), .. }) => format!("unavailable: {fault}"),
     };
-    Ok((lines(&[("Redis", told(&redis)), ("PostgreSQL", told(&postgres))]), is_well))
+    said(lines(&[("Redis", told(&redis)), ("PostgreSQL", told(&postgres))]))
 }
 
 async fn redis(config: &Config, engine: &Engine) -> Option<Answer> {
@@ -71,15 +74,15 @@ async fn postgres(config: &Config, engine: &Engine) -> Option<Answer> {
 
 /// What each server holds; `None` for one that is not used. A Redis that is only away, with PostgreSQL behind it, counts for nothing:
 /// that is told beside, where programs do not read.
-async fn ask(config: &Config, engine: &Engine) -> Result<(Option<Stats>, Option<Stats>), SettingFault> {
+async fn ask(config: &Config, engine: &Engine) -> Result<(Option<Stats>, Option<Stats>, String), SettingFault> {
     let redis = async {
-        let Some(redis) = engine.redis() else { return Ok(None) };
+        let Some(redis) = engine.redis() else { return Ok((None, String::new())) };
         let is_copy = engine.postgres().is_some();
         match RedisStore::count(redis, is_copy, Timestamp::now()).await {
-            Ok(counted) => Ok(Some(counted)),
+            Ok(counted) => Ok((Some(counted), String::new())),
             Err(fault) if is_copy && !fault.is_permanent() => {
-                eprintln!("sekat: {}; its sessions are counted as none", config.blame(Server::Redis, fault));
-                Ok(None)
+                let fault = config.blame(Server::Redis, fault);
+                Ok((None, format!("sekat: {fault}; its sessions are counted as none\n")))
             }
             Err(fault) => Err(config.blame(Server::Redis, fault)),
         }
@@ -91,7 +94,8 @@ async fn ask(config: &Config, engine: &Engine) -> Result<(Option<Stats>, Option<
         let store = PostgresStore::new(postgres.clone(), Clock::system());
         store.stats().await.map(Some).map_err(|e| blame(Fault::Refused(e.code().to_owned())))
     };
-    tokio::try_join!(redis, postgres)
+    let ((redis, beside), postgres) = tokio::try_join!(redis, postgres)?;
+    Ok((redis, postgres, beside))
 }
 
 fn count(stats: Option<&Stats>, kind: SessionKind) -> u64 {
@@ -99,26 +103,27 @@ fn count(stats: Option<&Stats>, kind: SessionKind) -> u64 {
 }
 
 /// How many sessions each server holds, for programs.
-pub(super) fn stats(config: &Config, engine: &Engine) -> anyhow::Result<String> {
-    let (redis, postgres) = runtime()?.block_on(ask(config, engine))?;
+pub(super) async fn stats(config: &Config, engine: &Engine) -> anyhow::Result<Said> {
+    let (redis, postgres, err) = ask(config, engine).await?;
     let of = |stats: &Option<Stats>| {
         let stats = stats.as_ref();
         (count(stats, SessionKind::Client), count(stats, SessionKind::Registration))
     };
     let ((clients, registrations), (kept_clients, kept_registrations)) = (of(&redis), of(&postgres));
-    Ok(line(&json!({
+    let out = line(&json!({
         "redis": {
             "whatsappSessions": clients,
             "registrationSessions": registrations,
             "totalSessions": clients + registrations,
         },
         "postgresql": { "whatsappSessions": kept_clients, "registrationSessions": kept_registrations },
-    })))
+    }));
+    Ok(Said { exit: Exit::Done, out, err })
 }
 
 /// How many sessions each server holds, for people.
-pub(super) fn counts(config: &Config, engine: &Engine) -> anyhow::Result<String> {
-    let (redis, postgres) = runtime()?.block_on(ask(config, engine))?;
+pub(super) async fn counts(config: &Config, engine: &Engine) -> anyhow::Result<Said> {
+    let (redis, postgres, err) = ask(config, engine).await?;
     let told = |stats: &Option<Stats>| {
         let stats = stats.as_ref()?;
         let (clients, registrations) =
@@ -127,30 +132,24 @@ pub(super) fn counts(config: &Config, engine: &Engine) -> anyhow::Result<String>
     };
     let rows = [("Redis", told(&redis)), ("PostgreSQL", told(&postgres))];
     let rows: Vec<_> = rows.into_iter().filter_map(|(name, told)| Some((name, told?))).collect();
-    Ok(lines(&rows))
+    Ok(Said { exit: Exit::Done, out: lines(&rows), err })
 }
 
 /// Removes what has expired from the servers too. Redis' copy of what PostgreSQL has expires by itself.
-pub(super) fn cleanup(config: &Config, engine: &Engine, mut done: Cleaned) -> anyhow::Result<Cleaned> {
-    runtime()?.block_on(async {
-        let store: Box<dyn crate::session::SessionStore> = match engine {
-            Engine::Redis(redis) => {
-                RedisStore::check(redis).await.map_err(|fault| config.blame(Server::Redis, fault))?;
-                Box::new(RedisStore::new(redis.clone(), Clock::system()))
-            }
-            Engine::Postgres(postgres) | Engine::Hybrid(_, postgres) => {
-                PostgresStore::check(postgres).await.map_err(|fault| config.blame(Server::Postgres, fault))?;
-                Box::new(PostgresStore::new(postgres.clone(), Clock::system()))
-            }
-            Engine::Memory | Engine::File => return Ok(done),
-        };
-        done.removed += store.cleanup().await?;
-        done.left += store.stats().await?.live.values().sum::<u64>();
-        store.close().await?;
-        Ok(done)
-    })
-}
-
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+pub(super) async fn cleanup(config: &Config, engine: &Engine, mut done: Cleaned) -> anyhow::Result<Cleaned> {
+    let store: Box<dyn crate::session::SessionStore> = match engine {
+        Engine::Redis(redis) => {
+            RedisStore::check(redis).await.map_err(|fault| config.blame(Server::Redis, fault))?;
+            Box::new(RedisStore::new(redis.clone(), Clock::system()))
+        }
+        Engine::Postgres(postgres) | Engine::Hybrid(_, postgres) => {
+            PostgresStore::check(postgres).await.map_err(|fault| config.blame(Server::Postgres, fault))?;
+            Box::new(PostgresStore::new(postgres.clone(), Clock::system()))
+        }
+        Engine::Memory | Engine::File => return Ok(done),
+    };
+    done.removed += store.cleanup().await?;
+    done.left += store.stats().await?.live.values().sum::<u64>();
+    store.close().await?;
+    Ok(done)
 }

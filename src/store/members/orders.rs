@@ -35,9 +35,9 @@ impl Roles<'_> {
         Ok(self.tx.prepare_cached(sql)?.exists([user.0])?)
     }
 
-    /// Why this person cannot have that done to that one.
-    fn refusal(&self, by: TelegramId, order: &Order) -> Result<Option<Refusal>> {
-        let role = self.role(by)?;
+    /// Why this person cannot have that done to that one; `None`: the operator, at the command line, who may what the owner may.
+    fn refusal(&self, by: Option<TelegramId>, order: &Order) -> Result<Option<Refusal>> {
+        let role = by.map_or(Ok(Role::Owner), |by| self.role(by))?;
         if role < order.needs() {
             return Ok(Some(Refusal::Role));
         }
@@ -45,10 +45,10 @@ impl Roles<'_> {
             return Ok(Some(Refusal::Mode));
         }
         let Some(about) = order.about() else { return Ok(None) };
-        if matches!(order, Order::Plan { .. }) && about == by && role == Role::Owner {
+        if matches!(order, Order::Plan { .. }) && (by.is_none() || by == Some(about)) && role == Role::Owner {
             return Ok(None);
         }
-        if about == by {
+        if by == Some(about) {
             return Ok(Some(Refusal::Yourself));
         }
         Ok(match (order, self.rank(about)?) {
@@ -68,13 +68,13 @@ impl Roles<'_> {
         Ok(Outcome::Done)
     }
 
-    fn carry_out(&self, by: TelegramId, order: &Order, made: &Made, now: Timestamp) -> Result<Outcome> {
+    fn carry_out(&self, by: Option<TelegramId>, order: &Order, made: &Made, now: Timestamp) -> Result<Outcome> {
         if let Some(refusal) = self.refusal(by, order)? {
             return Ok(Outcome::Refused(refusal));
         }
         match order {
             Order::Invite(terms) => {
-                let expires_at = invites::create(self.tx, made.digest, terms, Some(by), now)?;
+                let expires_at = invites::create(self.tx, made.digest, terms, by, now)?;
                 Ok(Outcome::Invited { code: made.code, bot: made.bot.clone(), uses: terms.uses, expires_at })
             }
             Order::Invites => Ok(Outcome::Invites(invites::list(self.tx, SHOWN)?)),
@@ -128,6 +128,24 @@ impl Members {
         if !self.admits(by) {
             return Ok(Outcome::Refused(Refusal::Role));
         }
+        self.carried_out(Some(by), order, code, now).await
+    }
+
+    /// Carries out what the operator orders at the command line, who may whatever the owner may.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn command(&self, order: &Order, now: Timestamp) -> Result<Outcome> {
+        self.carried_out(None, order, InviteCode::from_random(rand::random()), now).await
+    }
+
+    async fn carried_out(
+        &self,
+        by: Option<TelegramId>,
+        order: &Order,
+        code: InviteCode,
+        now: Timestamp,
+    ) -> Result<Outcome> {
         let made = Made { code, digest: self.digest(&code), bot: self.bot() };
         let (rules, asked) = (self.rules.clone(), order.clone());
         let _writing = self.writing.lock().await;

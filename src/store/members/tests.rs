@@ -137,6 +137,24 @@ async fn owner_and_admins_may_what_they_may() {
 }
 
 #[tokio::test]
+async fn the_operator_at_the_command_line_may_what_the_owner_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let members = open(&folder, AccessMode::AllowList).await;
+    for (order, standing) in [
+        (Order::Block(ADMIN), Standing::Blocked),
+        (Order::Unblock(ADMIN), Standing::Admitted(Role::Admin)),
+        (Order::Block(LISTED), Standing::Blocked),
+    ] {
+        done(&members.command(&order, NOW).await.unwrap());
+        assert_eq!(members.standing(order.about().unwrap()), standing, "at once");
+    }
+    refused(&members.command(&Order::Block(OWNER), NOW).await.unwrap(), Refusal::Owner);
+    let plan = Order::Plan { user: OWNER, plan: Some(crate::domain::Plan::Free) };
+    done(&members.command(&plan, NOW).await.unwrap());
+    assert_eq!(open(&folder, AccessMode::AllowList).await.standing(LISTED), Standing::Blocked, "after a start");
+}
+
+#[tokio::test]
 async fn who_is_blocked_stays_out_and_is_told_once() {
     let folder = tempfile::tempdir().unwrap();
     let members = open(&folder, AccessMode::Open).await;
@@ -252,31 +270,20 @@ async fn the_roster_has_everybody_once_with_how_they_stand() {
     assert!(members.roster(&[]).await.unwrap().iter().all(|member| member.user != BUDI));
 }
 
-/// A look some time later.
-async fn looks_later(members: &Members) {
-    members.looked.lock().unwrap().next = None;
-    members.look_at_plans().await.unwrap();
-}
-
 #[tokio::test]
-async fn a_plan_that_another_process_gives_counts_at_once() {
+async fn plans_are_given_and_taken_away_and_are_there_after_a_start() {
     let folder = tempfile::tempdir().unwrap();
-    let daemon = open(&folder, AccessMode::Open).await;
-    let other = open(&folder, AccessMode::Open).await;
-    looks_later(&daemon).await;
-    assert_eq!(daemon.plan(ANA), None);
-    assert_eq!(other.set_plan(ANA, Some(Plan::Basic), NOW).await.unwrap(), None);
-    assert_eq!(other.set_plan(BUDI, Some(Plan::Free), NOW).await.unwrap(), None);
-    looks_later(&daemon).await;
-    assert_eq!((daemon.plan(ANA), daemon.plan(BUDI), daemon.plan(LISTED)), (Some(Plan::Basic), Some(Plan::Free), None));
-    // What the daemon changed meanwhile stays, and each sees what the other one did.
-    done(&order(&daemon, ADMIN, Order::Plan { user: LISTED, plan: Some(Plan::Pro) }).await);
-    assert_eq!(other.set_plan(ANA, None, NOW).await.unwrap(), Some(Plan::Basic));
-    assert_eq!(other.set_plan(ANA, None, NOW).await.unwrap(), None, "again");
-    looks_later(&daemon).await;
-    assert_eq!((daemon.plan(ANA), daemon.plan(LISTED)), (None, Some(Plan::Pro)));
-    assert_eq!(other.plans().await.unwrap(), [(LISTED, Plan::Pro, NOW), (BUDI, Plan::Free, NOW)]);
-    daemon.forget(BUDI).await.unwrap();
+    let members = open(&folder, AccessMode::Open).await;
+    assert_eq!(members.plan(ANA), None);
+    assert_eq!(members.set_plan(ANA, Some(Plan::Basic), NOW).await.unwrap(), None);
+    assert_eq!(members.set_plan(BUDI, Some(Plan::Free), NOW).await.unwrap(), None);
+    assert_eq!((members.plan(ANA), members.plan(BUDI)), (Some(Plan::Basic), Some(Plan::Free)));
+    done(&order(&members, ADMIN, Order::Plan { user: LISTED, plan: Some(Plan::Pro) }).await);
+    assert_eq!(members.set_plan(ANA, None, NOW).await.unwrap(), Some(Plan::Basic));
+    assert_eq!(members.set_plan(ANA, None, NOW).await.unwrap(), None, "again");
+    assert_eq!((members.plan(ANA), members.plan(LISTED)), (None, Some(Plan::Pro)));
+    assert_eq!(members.plans().await.unwrap(), [(LISTED, Plan::Pro, NOW), (BUDI, Plan::Free, NOW)]);
+    members.forget(BUDI).await.unwrap();
     let again = open(&folder, AccessMode::Open).await;
     assert_eq!((again.plan(BUDI), again.plan(LISTED)), (None, Some(Plan::Pro)));
 }
