@@ -23,8 +23,7 @@ pub struct Left {
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn of(db: &Connection) -> Result<Left> {
-    // The indexes are named, and their conditions written out: see `says::take`.
-    let open = "SELECT EXISTS (SELECT 1 FROM says INDEXED BY says_open WHERE state IN ('pending', 'sending'))
+    let open = "SELECT EXISTS (SELECT 1 FROM says)
                     OR EXISTS (SELECT 1 FROM shows INDEXED BY shows_open WHERE shown < version)";
     let ordered: bool = db.prepare_cached("SELECT EXISTS (SELECT 1 FROM orders)")?.query_row([], |r| r.get(0))?;
     let unshared = "SELECT EXISTS (SELECT 1 FROM profile WHERE shared < edition)";

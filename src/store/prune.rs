@@ -28,9 +28,8 @@ fn before(now: Timestamp, age: Duration) -> i64 {
     now.0.saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Removes what is of no use any more, at most once a day: messages to Telegram that could not be delivered, and the notes by
-/// which a message in the chat could be changed that has come to its end, both a month old; updates that Telegram does not
-/// give again. Returns how many rows went.
+/// Removes what is of no use any more, at most once a day: the notes by which a message in the chat could be changed that has
+/// come to its end a month ago; updates that Telegram does not give again. Returns how many rows went.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
@@ -42,13 +41,12 @@ pub fn useless(tx: &Tx<'_>, now: Timestamp) -> Result<usize> {
     }
     tx.execute("INSERT OR REPLACE INTO flags VALUES ('tidied', ?1)", [now.0.to_string()])?;
     let ended = before(now, USEFUL);
-    Ok(tx.execute("DELETE FROM says WHERE state = 'failed' AND created_at < ?1", [ended])?
-        + tx.execute(
-            "DELETE FROM shows WHERE shown >= version AND changed_at < ?1 AND NOT EXISTS (SELECT 1 FROM sends
-               WHERE message_id = substr(slot, 5) AND slot LIKE 'out:%' AND state NOT IN ('read', 'failed', 'forgotten'))",
-            [ended],
-        )?
-        + super::inbox::forget(tx, now)?)
+    let shown = tx.execute(
+        "DELETE FROM shows WHERE shown >= version AND changed_at < ?1 AND NOT EXISTS (SELECT 1 FROM sends
+           WHERE message_id = substr(slot, 5) AND slot LIKE 'out:%' AND state NOT IN ('read', 'failed', 'forgotten'))",
+        [ended],
+    )?;
+    Ok(shown + super::inbox::forget(tx, now)?)
 }
 
 /// Removes some of the oldest history: messages both ways, and what is noted of them. Returns how many rows went; none when

@@ -45,27 +45,32 @@ fn class_of(number: i64) -> Class {
     }
 }
 
-/// Adds a message, the `n`th effect of `source`; one that is there already stays as it is.
+/// Where the ids of a class begin.
+fn begin(class: Class) -> i64 {
+    class_number(class) << CLASS_BIT
+}
+
+/// The classes stand above this bit of an id, the time in milliseconds below it, and a count of [`COUNT_BITS`] below that.
+const CLASS_BIT: u32 = 60;
+const COUNT_BITS: u32 = 12;
+
+/// Adds a message behind all others of its class.
+///
+/// Without a counter or an index of its own: each is a page more to be encrypted with each message, and again when it is
+/// said. So the id is made from the time, and nobody else ever had it.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
-pub fn add(
-    tx: &Tx<'_>,
-    source: &str,
-    n: usize,
-    class: Class,
-    out: &Outgoing,
-    origin: Option<&Origin>,
-    now: Timestamp,
-) -> Result<()> {
+pub fn add(tx: &Tx<'_>, class: Class, out: &Outgoing, origin: Option<&Origin>, now: Timestamp) -> Result<()> {
+    let first = begin(class);
     tx.prepare_cached(
-        "INSERT INTO says (source, n, class, payload, origin_account, origin_chat, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+        "INSERT INTO says (id, payload, origin_account, origin_chat, created_at) VALUES (
+           max(?2, 1 + coalesce((SELECT max(id) FROM says WHERE id BETWEEN ?1 AND ?3), 0)), ?4, ?5, ?6, ?7)",
     )?
     .execute(params![
-        source,
-        n,
-        class_number(class),
+        first,
+        first | (now.0 << COUNT_BITS),
+        first | ((1 << CLASS_BIT) - 1),
         json(out)?,
         origin.map(|o| o.account.0),
         origin.map(|o| &o.chat.0),
@@ -77,29 +82,25 @@ pub fn add(
 /// Takes the next message: the oldest of the most urgent class. It is `sending` from now on. A forwarded one that Telegram's
 /// limits have held up brings others of its chat with it.
 ///
-/// The index is named, and its own condition written out, because SQLite does not see that the one follows from the
-/// other: it would read every message that waits, each time.
-///
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn take(tx: &Tx<'_>, now: Timestamp) -> Result<Option<Say>> {
     let mut query = tx.prepare_cached(
-        "UPDATE says SET state = 'sending' WHERE id =
-           (SELECT id FROM says INDEXED BY says_open
-            WHERE state IN ('pending', 'sending') AND state = 'pending' ORDER BY class, id LIMIT 1)
-         RETURNING id, class, payload, origin_account, origin_chat, repeated, created_at",
+        "UPDATE says SET state = 'sending' WHERE id = (SELECT id FROM says WHERE state = 'pending' ORDER BY id LIMIT 1)
+         RETURNING id, payload, origin_account, origin_chat, repeated, created_at",
     )?;
     let mut row = query
         .query_row([], |r| {
-            let account: Option<i64> = r.get(3)?;
-            let chat: Option<String> = r.get(4)?;
+            let id = r.get(0)?;
+            let account: Option<i64> = r.get(2)?;
+            let chat: Option<String> = r.get(3)?;
             Ok(Say {
-                id: r.get(0)?,
-                class: class_of(r.get(1)?),
-                out: from_json(&r.get::<_, String>(2)?)?,
+                id,
+                class: class_of(id >> CLASS_BIT),
+                out: from_json(&r.get::<_, String>(1)?)?,
                 origin: account.zip(chat).map(|(a, c)| Origin { account: AccountId(a), chat: Jid(c) }),
-                repeated: r.get(5)?,
-                since: Timestamp(r.get(6)?),
+                repeated: r.get(4)?,
+                since: Timestamp(r.get(5)?),
                 merged: Vec::new(),
             })
         })
@@ -126,23 +127,20 @@ pub enum Said {
     Failed,
 }
 
-/// Records how a try ended. What was sent keeps no text here.
+/// Records how a try ended. What was sent, or never will be, is forgotten.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn record(tx: &Tx<'_>, say: &Say, said: Said) -> Result<()> {
     for id in std::iter::once(say.id).chain(say.merged.iter().copied()) {
         match said {
-            Said::Sent(_) => tx.prepare_cached("DELETE FROM says WHERE id = ?1")?.execute([id])?,
+            Said::Sent(_) | Said::Failed => tx.prepare_cached("DELETE FROM says WHERE id = ?1")?.execute([id])?,
             Said::Again { maybe } => tx
                 .prepare_cached("UPDATE says SET state = 'pending', repeated = max(repeated, ?2) WHERE id = ?1")?
                 .execute(params![id, maybe])?,
             Said::Apart(now) => tx
                 .prepare_cached("UPDATE says SET state = 'pending', created_at = ?2 WHERE id = ?1")?
                 .execute(params![id, now.0])?,
-            Said::Failed => {
-                tx.prepare_cached("UPDATE says SET state = 'failed', payload = NULL WHERE id = ?1")?.execute([id])?
-            }
         };
     }
     if let (Said::Sent(message), Some(origin)) = (said, &say.origin) {
@@ -156,9 +154,7 @@ pub fn record(tx: &Tx<'_>, say: &Say, said: Said) -> Result<()> {
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn recover(tx: &Tx<'_>) -> Result<usize> {
-    let sql = "UPDATE says INDEXED BY says_open SET state = 'pending', repeated = 1
-               WHERE state IN ('pending', 'sending') AND state = 'sending'";
-    Ok(tx.execute(sql, [])?)
+    Ok(tx.execute("UPDATE says SET state = 'pending', repeated = 1 WHERE state = 'sending'", [])?)
 }
 
 /// Notes that a Telegram message stands for a WhatsApp chat.
@@ -185,3 +181,6 @@ pub fn origin(db: &Connection, chat: ChatId, message: MessageId) -> Result<Optio
         .query_row(params![chat.0, message.0], |r| Ok(Origin { account: AccountId(r.get(0)?), chat: Jid(r.get(1)?) }));
     Ok(row.optional()?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ pub const USER: &[Migration] = &[
     Migration { version: 5, name: "no withdrawals", sql: "DROP TABLE withdrawals;" },
     Migration { version: 6, name: "several numbers", sql: NUMBERS },
     Migration { version: 7, name: "contacts' numbers", sql: TALKED },
+    Migration { version: 8, name: "one line", sql: LINE },
 ];
 
 const FIRST: &str = "
@@ -129,4 +130,18 @@ CREATE INDEX contact_numbers_of ON contact_numbers (account);
 INSERT INTO contact_numbers SELECT chat, account, min(at), max(at), count(*) FROM (
     SELECT chat, account, sent_at AS at FROM messages UNION ALL SELECT chat, account, created_at FROM sends)
   WHERE chat NOT LIKE '%@g.us' GROUP BY chat, account;
+";
+
+const LINE: &str = "
+-- Messages to Telegram that are said once each, in the order of their ids: the class stands in the highest bits, so that the
+-- first that waits is the next. An id is never given twice, for it begins with the time. That an effect is there once is
+-- held by what its step takes, in the same commit: the update in `inbox`, the message in `messages`.
+ALTER TABLE says RENAME TO says_before;
+CREATE TABLE says (
+  id INTEGER PRIMARY KEY, payload TEXT NOT NULL, origin_account INTEGER, origin_chat TEXT,
+  state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'sending')),
+  repeated INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL);
+INSERT INTO says SELECT (class << 60) | id, payload, origin_account, origin_chat, state, repeated, created_at
+  FROM says_before WHERE state IN ('pending', 'sending');
+DROP TABLE says_before;
 ";

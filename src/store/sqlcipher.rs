@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -107,6 +108,9 @@ fn open_with(path: &Path, key: &RawKey, pages: Pages) -> Result<Connection> {
     conn.pragma_update(None, "cipher_page_size", pages.bytes())?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    // A statement is planned once, whatever values it is given: planned anew for each limit that comes with it, the search
+    // for a person's updates took two fifths of its time.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.execute_batch(
         "PRAGMA cache_size = -256;
          PRAGMA temp_store = MEMORY;

@@ -172,7 +172,10 @@ mod tests {
     fn the_scale_ends_above_all_bars_and_is_divided_by_its_lines() {
         for most in [0, 1, 4, 5, 9, 21, 79, 81, 999, 123_456, u64::from(u32::MAX)] {
             let top = top(most);
-            assert!(top >= most && top % LINES == 0 && (most <= LINES || top <= most * 5 / 2), "{top} for {most}");
+            assert!(
+                top >= most && top.is_multiple_of(LINES) && (most <= LINES || top <= most * 5 / 2),
+                "{top} for {most}"
+            );
         }
     }
 

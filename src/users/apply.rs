@@ -117,7 +117,7 @@ impl<'a> Applier<'a> {
     fn effect(&mut self, effect: Effect, n: &mut usize, applied: &mut Applied) -> Result<()> {
         match effect {
             Effect::Say { text, keyboard, reply_to, class, origin } => {
-                self.say(&render(&text, self.locale), &keyboard, reply_to, class, origin.as_ref(), n)?;
+                self.say(&render(&text, self.locale), &keyboard, reply_to, class, origin.as_ref())?;
                 applied.talk = true;
             }
             Effect::Show { slot, shown, keyboard, reply_to, expires_at } => {
@@ -230,15 +230,13 @@ impl<'a> Applier<'a> {
         reply_to: Option<MessageId>,
         class: Class,
         origin: Option<&Origin>,
-        n: &mut usize,
     ) -> Result<()> {
         let parts = text.split(MESSAGE_UNITS);
         let last = parts.len() - 1;
         for (i, part) in parts.into_iter().enumerate() {
             let buttons = if i == last { keyboard } else { &[] };
             let out = self.outgoing(Body::Text(part), buttons, reply_to.filter(|_| i == 0));
-            says::add(self.tx, &self.source, *n, class, &out, origin, self.person.now())?;
-            *n += 1;
+            says::add(self.tx, class, &out, origin, self.person.now())?;
         }
         Ok(())
     }

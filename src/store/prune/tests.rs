@@ -71,19 +71,12 @@ async fn what_is_of_no_use_goes_once_a_day_and_nothing_else() {
             sent(tx, 5, SendState::Read, ago(29))?;
             // Not shown yet.
             tx.execute("UPDATE shows SET version = 2 WHERE slot = 'out:S4'", [])?;
-            tx.execute(
-                "INSERT INTO says (source, n, class, state, created_at) VALUES ('f', 0, 0, 'failed', ?1)",
-                [ago(31).0],
-            )?;
-            tx.execute(
-                "INSERT INTO says (source, n, class, payload, created_at) VALUES ('p', 0, 0, '{}', ?1)",
-                [ago(31).0],
-            )?;
+            tx.execute("INSERT INTO says (payload, created_at) VALUES ('{}', ?1)", [ago(31).0])?;
             inbox::take(tx, 1, UpdateId(1), ago(2))?;
             inbox::take(tx, 1, UpdateId(2), NOW)?;
-            assert_eq!(useless(tx, NOW)?, 3);
+            assert_eq!(useless(tx, NOW)?, 2);
             assert_eq!(left(tx, "SELECT slot FROM shows ORDER BY slot"), ["out:S2", "out:S3", "out:S4", "out:S5"]);
-            assert_eq!(left(tx, "SELECT source FROM says"), ["p"]);
+            assert_eq!(left(tx, "SELECT payload FROM says"), ["{}"], "it is still to be said");
             assert!(!inbox::take(tx, 1, UpdateId(2), NOW)?, "it may come again");
             assert_eq!(left(tx, "SELECT message_id FROM sends").len(), 5, "history stays");
             assert_eq!(left(tx, "SELECT id FROM messages").len(), 1);

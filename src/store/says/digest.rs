@@ -1,7 +1,7 @@
 //! What waits for one chat, merged into one message when Telegram's limits hold it up.
 //!
 //! Only messages of one WhatsApp chat are merged, so that a reply still knows where it goes, and in their order.
-use super::{Result, Say, class_number};
+use super::{Result, Say, begin};
 use crate::domain::text::{MESSAGE_UNITS, utf16_len};
 use crate::domain::{Body, Class, Outgoing, RichText, Timestamp};
 use crate::store::handle::Tx;
@@ -33,12 +33,11 @@ pub(super) fn merge(tx: &Tx<'_>, say: &mut Say, now: Timestamp) -> Result<()> {
     // From whom it is stands above the first one; below it, only where that changes.
     let head = text.text.find("\n\n").map(|at| text.text[..at + 2].to_owned());
     let mut query = tx.prepare_cached(
-        "SELECT id, payload FROM says INDEXED BY says_open
-         WHERE state IN ('pending', 'sending') AND state = 'pending' AND class = ?1 AND id > ?2
+        "SELECT id, payload FROM says WHERE id > ?1 AND id < ?2 AND state = 'pending'
            AND origin_account = ?3 AND origin_chat = ?4 AND repeated = 0 ORDER BY id LIMIT ?5",
     )?;
-    let class = class_number(Class::Forward);
-    let mut rows = query.query(params![class, say.id, origin.account.0, origin.chat.0, MOST - 1])?;
+    let end = begin(Class::Progress);
+    let mut rows = query.query(params![say.id, end, origin.account.0, origin.chat.0, MOST - 1])?;
     while let Some(row) = rows.next()? {
         let out: Outgoing = from_json(&row.get::<_, String>(1)?)?;
         let Body::Text(next) = &out.body else { break };
@@ -57,9 +56,9 @@ pub(super) fn merge(tx: &Tx<'_>, say: &mut Say, now: Timestamp) -> Result<()> {
 
 fn is_under_pressure(tx: &Tx<'_>) -> Result<bool> {
     let mut query = tx.prepare_cached(
-        "SELECT count(*) FROM (SELECT 1 FROM says INDEXED BY says_open
-         WHERE state IN ('pending', 'sending') AND state = 'pending' AND class = ?1 LIMIT ?2)",
+        "SELECT count(*) FROM (SELECT 1 FROM says WHERE id >= ?1 AND id < ?2 AND state = 'pending' LIMIT ?3)",
     )?;
-    let waiting: i64 = query.query_row(params![class_number(Class::Forward), WAITING], |r| r.get(0))?;
+    let (first, end) = (begin(Class::Forward), begin(Class::Progress));
+    let waiting: i64 = query.query_row(params![first, end, WAITING], |r| r.get(0))?;
     Ok(waiting >= WAITING)
 }

@@ -44,7 +44,7 @@ async fn registering_publishing_and_withdrawing_are_in_the_commit_of_their_step(
                 .effect(Effect::Publish(Shows { phone: true, email: true }))
                 .say(t!("ago", span = NOW));
             assert!(apply("3", registered)?.share);
-            let said: String = tx.query_row("SELECT payload FROM says WHERE source = '3'", [], |r| r.get(0))?;
+            let said: String = tx.query_row("SELECT payload FROM says", [], |r| r.get(0))?;
             assert!(said.contains("21:13 WIB"), "{said}");
             let user = person.unasked()?;
             let card = user.profile().and_then(|profile| profile.published.clone()).unwrap();
