@@ -165,7 +165,6 @@ fn check_folders(stage: &Stage, secrets: &Secrets) -> anyhow::Result<usize> {
         let expected = if meta.is_dir() { 0o700 } else { 0o600 };
         ensure!(mode == expected, "{} has mode {mode:o}", path.display());
         if !meta.is_file() {
-            // A folder, or the control socket.
             continue;
         }
         let bytes = std::fs::read(path)?;

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 pub(super) async fn open(config: &Config, lifecycle: &mut Lifecycle) -> anyhow::Result<(Arc<Live>, Option<Bound>)> {
     let (data, runtime) = (&config.data.dir, std::env::var_os("RUNTIME_DIRECTORY"));
     let live = Arc::new(Live::new(config.clone(), lifecycle.shutdown.graceful.clone()));
-    let path = control::place(config.control.socket.as_deref(), runtime.as_deref(), data)?;
+    let path = control::place(config.control.socket.as_deref(), runtime.as_deref())?;
     let (listener, bound) = match Listener::bind(&path).await {
         Err(BindError::Io { source, .. }) if config.control.socket.is_none() => {
             let code = "control-socket";

@@ -125,7 +125,7 @@ pub struct Http {
 /// `[control]`
 #[derive(Debug, Clone, Default)]
 pub struct Control {
-    /// Where the socket lies; where it is not set, in the runtime folder that systemd made, or in the data folder.
+    /// Where the socket lies; where it is not set, in the runtime folder that systemd made, or nowhere as a file.
     pub socket: Option<PathBuf>,
 }
 

@@ -1,8 +1,8 @@
 //! Where does the socket lie, and how does a command find it?
 //!
-//! The daemon puts it where it was told to, else in the runtime folder that systemd made, else into the data folder, and notes in
-//! the lock of the data folder where that was: whoever knows the data folder knows the socket. Owns those rules, and touches
-//! nothing.
+//! The daemon puts it where it was told to, else into the runtime folder that systemd made, else nowhere: then it has a name and no
+//! file (unix(7), "abstract"), so that none is left by a daemon that dies, and none lies among what people copy. Which it was is
+//! noted in the lock of the data folder: whoever knows the data folder knows the socket. Owns those rules, and touches nothing.
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -10,8 +10,10 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf, absolute};
 
-/// What the socket is called where nobody said otherwise.
+/// What the socket is called in the runtime folder.
 pub const NAME: &str = "control.sock";
+/// What a socket without a file begins with, as ss(8) writes it.
+const UNFILED: char = '@';
 /// The longest path that the kernel takes, in bytes. Source: unix(7), `sun_path` without its closing zero.
 const MOST_BYTES: usize = 107;
 /// The longest name of a socket: what is left of that beside the longest `/proc/self/fd/…/`.
@@ -34,18 +36,26 @@ pub enum PlaceError {
     },
 }
 
-/// Where the socket is to lie: at `setting`, else in the first of the folders that systemd named (`$RUNTIME_DIRECTORY`), else in
-/// the data folder.
+/// Where the socket is to lie: at `setting`, else in the first of the folders that systemd named (`$RUNTIME_DIRECTORY`), else
+/// nowhere, under a name that nobody can guess.
 ///
 /// # Errors
 /// [`PlaceError`]: there it cannot.
-pub fn place(setting: Option<&Path>, runtime: Option<&OsStr>, data: &Path) -> Result<PathBuf, PlaceError> {
+pub fn place(setting: Option<&Path>, runtime: Option<&OsStr>) -> Result<PathBuf, PlaceError> {
     let first = runtime.and_then(|folders| folders.as_bytes().split(|byte| *byte == b':').next());
-    let folder = first.filter(|folder| !folder.is_empty()).map_or(data, |folder| Path::new(OsStr::from_bytes(folder)));
-    let path = setting.map_or_else(|| folder.join(NAME), Path::to_owned);
+    let folder = first.filter(|folder| !folder.is_empty()).map(|folder| Path::new(OsStr::from_bytes(folder)));
+    let path = match (setting, folder) {
+        (Some(setting), _) => setting.to_owned(),
+        (None, Some(folder)) => folder.join(NAME),
+        (None, None) => format!("{UNFILED}sekat-{:032x}", rand::random::<u128>()).into(),
+    };
     fits(&path)?;
-    fits(Path::new(&note(&path, data)))?;
     Ok(path)
+}
+
+/// The name of a socket that has no file.
+pub(super) fn unfiled(path: &Path) -> Option<&str> {
+    path.to_str()?.strip_prefix(UNFILED)
 }
 
 /// Refuses a path that no socket can have, or that is not to be written down.
@@ -62,13 +72,16 @@ pub(super) fn fits(path: &Path) -> Result<(), PlaceError> {
 
 /// A way to a socket that the kernel takes, while this lives.
 pub(super) struct Reach {
-    /// The path, or one through its open folder where that is too long.
+    /// The path, or one through its open folder where that is too long. Of one without a file its name behind a zero.
     pub path: PathBuf,
     _folder: Option<File>,
 }
 
 /// How the socket at `path` is reached.
 pub(super) fn reach(path: &Path) -> io::Result<Reach> {
+    if let Some(name) = unfiled(path) {
+        return Ok(Reach { path: format!("\0{name}").into(), _folder: None });
+    }
     match (path.parent(), path.file_name()) {
         (Some(folder), Some(name)) if path.as_os_str().len() > MOST_BYTES => {
             let folder = File::open(folder)?;
@@ -83,6 +96,7 @@ pub(super) fn reach(path: &Path) -> io::Result<Reach> {
 #[must_use]
 pub fn note(path: &Path, data: &Path) -> String {
     let noted = match path.strip_prefix(data) {
+        _ if unfiled(path).is_some() => path.to_owned(),
         Ok(inside) if path.parent() == Some(data) => inside.to_owned(),
         _ => absolute(path).unwrap_or_else(|_| path.to_owned()),
     };
@@ -92,7 +106,7 @@ pub fn note(path: &Path, data: &Path) -> String {
 /// Where the socket lies of which this was noted.
 #[must_use]
 pub fn found(noted: &str, data: &Path) -> PathBuf {
-    data.join(noted)
+    if noted.starts_with(UNFILED) { noted.into() } else { data.join(noted) }
 }
 
 #[cfg(test)]
@@ -100,13 +114,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_setting_goes_before_systemd_and_systemd_before_the_data_folder() {
-        let (data, run) = (Path::new("data"), Some(OsStr::new("/run/sekat:/run/other")));
-        let chosen = |setting: Option<&str>, run| place(setting.map(Path::new), run, data).unwrap();
+    fn the_setting_goes_before_systemd_and_without_either_there_is_no_file() {
+        let run = Some(OsStr::new("/run/sekat:/run/other"));
+        let chosen = |setting: Option<&str>, run| place(setting.map(Path::new), run).unwrap();
         assert_eq!(chosen(Some("/x/y.sock"), run), Path::new("/x/y.sock"));
         assert_eq!(chosen(None, run), Path::new("/run/sekat/control.sock"));
-        assert_eq!(chosen(None, Some(OsStr::new(""))), Path::new("data/control.sock"));
-        assert_eq!(chosen(None, None), Path::new("data/control.sock"));
+        for nowhere in [None, Some(OsStr::new(""))] {
+            let (one, other) = (chosen(None, nowhere), chosen(None, nowhere));
+            assert!(unfiled(&one).is_some_and(|name| name.len() == 38) && one != other, "{}", one.display());
+        }
     }
 
     #[test]
@@ -116,16 +132,16 @@ mod tests {
         assert_eq!(found(NAME, Path::new("/srv/data")), Path::new("/srv/data/control.sock"));
         assert_eq!(found(&note(Path::new("/run/sekat/c"), data), data), Path::new("/run/sekat/c"));
         assert!(Path::new(&note(Path::new("here/c"), data)).is_absolute());
+        assert_eq!(found(&note(Path::new("@sekat-1"), data), data), Path::new("@sekat-1"));
     }
 
     #[test]
     fn a_name_that_is_too_long_names_the_setting() {
-        let data = Path::new("data");
         let named = |bytes| PathBuf::from(format!("/{}/{}", "x".repeat(2 * MOST_BYTES), "y".repeat(bytes)));
-        assert!(place(Some(&named(MOST_NAME)), None, data).is_ok(), "however deep the folder is");
-        let told = place(Some(&named(MOST_NAME + 1)), None, data).unwrap_err().to_string();
+        assert!(place(Some(&named(MOST_NAME)), None).is_ok(), "however deep the folder is");
+        let told = place(Some(&named(MOST_NAME + 1)), None).unwrap_err().to_string();
         assert!(told.contains("at most 80 bytes; set control.socket"), "{told}");
-        assert!(matches!(place(Some(Path::new("/a\nb")), None, data), Err(PlaceError::Odd { .. })));
+        assert!(matches!(place(Some(Path::new("/a\nb")), None), Err(PlaceError::Odd { .. })));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Owns the socket and its connections. One that is slow, silent, greedy or senseless costs its own place for a bounded time, and
 //! nothing else. What has been begun for somebody is brought to its end, also when they have gone.
 use super::own_uid;
-use super::place::reach;
+use super::place::{reach, unfiled};
 use super::wire::{ANSWER_BYTES, ASK_BYTES, Answer, Line, read_line};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -73,17 +73,15 @@ pub enum BindError {
     },
 }
 
-/// The socket's file. It goes when this is dropped, unless another one has taken its place.
+/// The socket's file, where it has one. It goes when this is dropped, unless another one has taken its place.
 #[derive(Debug)]
-pub struct Bound {
-    path: PathBuf,
-    file: (u64, u64),
-}
+pub struct Bound(Option<(PathBuf, (u64, u64))>);
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        let is_ours = fs::symlink_metadata(&self.path).is_ok_and(|meta| (meta.dev(), meta.ino()) == self.file);
-        if is_ours && let Err(e) = fs::remove_file(&self.path) {
+        let Some((path, file)) = &self.0 else { return };
+        let is_ours = fs::symlink_metadata(path).is_ok_and(|meta| (meta.dev(), meta.ino()) == *file);
+        if is_ours && let Err(e) = fs::remove_file(path) {
             warn!("the control socket stays behind; the next start replaces it: {}", e.kind());
         }
     }
@@ -97,7 +95,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens at `path`, as one whom only this user can reach. A socket that a dead daemon left is replaced; of a living one, or of
+    /// Listens at `path`, as one whom only this user can reach, or under the name that it is. A socket that a dead daemon left is replaced; of a living one, or of
     /// anything else that lies there, nothing is touched.
     ///
     /// # Errors
@@ -105,13 +103,20 @@ impl Listener {
     pub async fn bind(path: &Path) -> Result<(Self, Bound), BindError> {
         let io = |source| BindError::Io { path: path.to_owned(), source };
         let own = own_uid().map_err(io)?;
+        if unfiled(path).is_some() {
+            // Whoever connects is asked who they are either way.
+            let socket = UnixSocket::new_stream().map_err(io)?;
+            socket.bind(reach(path).map_err(io)?.path).map_err(io)?;
+            let listener = socket.listen(BACKLOG).map_err(io)?;
+            return Ok((Listener { listener, own }, Bound(None)));
+        }
         // Between looking and listening nobody else does either.
         let _one_at_a_time = locked_folder(path).await.map_err(io)?;
         make_room(path).await?;
         let socket = UnixSocket::new_stream().map_err(io)?;
         socket.bind(reach(path).map_err(io)?.path).map_err(io)?;
         let meta = fs::symlink_metadata(path).map_err(io)?;
-        let bound = Bound { path: path.to_owned(), file: (meta.dev(), meta.ino()) };
+        let bound = Bound(Some((path.to_owned(), (meta.dev(), meta.ino()))));
         // Before anybody can connect.
         fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(io)?;
         let listener = socket.listen(BACKLOG).map_err(io)?;

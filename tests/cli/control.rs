@@ -11,6 +11,8 @@ use crate::{Place, ended, populated, text};
 
 /// No figure of this machine is to be the matter.
 const CALM: &str = "limits.disk_reserve = \"0B\"\n";
+/// And the socket has a file.
+const FILED: &str = "limits.disk_reserve = \"0B\"\ncontrol.socket = \"control.sock\"\n";
 const NOBODY: u32 = 65_534;
 
 #[track_caller]
@@ -44,12 +46,12 @@ fn lock(folder: &Path, says: &str) -> File {
 
 #[test]
 fn status_tells_of_a_daemon_and_of_a_folder_without_one() {
-    let place = Place::new(CALM);
+    let place = Place::new(FILED);
     let none = object(&place.sekat(&["status", "--json"]), 1);
     assert_eq!((&none["running"], &none["owner"], &none["people"]["known"]), (&json!(false), &Value::Null, &json!(0)));
     assert!(!place.path("data").exists(), "looking makes nothing");
     let (daemon, _notified) = place.daemon();
-    let socket = fs::symlink_metadata(place.path("data/control.sock")).unwrap();
+    let socket = fs::symlink_metadata(place.path("control.sock")).unwrap();
     assert!(socket.file_type().is_socket() && socket.permissions().mode() & 0o777 == 0o600);
 
     let told = object(&place.sekat(&["status", "--json"]), 0);
@@ -72,17 +74,17 @@ fn status_tells_of_a_daemon_and_of_a_folder_without_one() {
     }
     daemon.signal("TERM");
     daemon.ended(0);
-    assert!(!place.path("data/control.sock").exists(), "it goes with the daemon");
+    assert!(!place.path("control.sock").exists(), "it goes with the daemon");
     let words = ended(&place.sekat(&["status"]), 1);
     assert!(words.contains("no daemon runs") && words.contains("people     0 known"), "{words}");
 }
 
 #[test]
 fn a_killed_daemon_leaves_a_socket_that_the_next_one_replaces() {
-    let place = Place::new(CALM);
+    let place = Place::new(FILED);
     let (daemon, _notified) = place.daemon();
     drop(daemon);
-    assert!(place.path("data/control.sock").exists(), "nobody could remove it");
+    assert!(place.path("control.sock").exists(), "nobody could remove it");
     let down = object(&place.sekat(&["status", "--json"]), 1);
     assert_eq!(down["running"], false);
     assert!(ended(&place.sekat(&["plan", "list"]), 0).contains("Nobody has a plan"), "the work is done without it");
@@ -101,7 +103,7 @@ fn the_socket_lies_where_it_was_told_to_and_is_found_from_the_data_folder() {
     let (daemon, _notified) = place.daemon_with(|command| {
         command.env("RUNTIME_DIRECTORY", &runtime);
     });
-    assert!(runtime.join("control.sock").exists() && !place.path("data/control.sock").exists());
+    assert!(runtime.join("control.sock").exists());
     ended(&place.sekat(&["status"]), 0);
 
     // Another folder's daemon that is told the same place does not take it.
@@ -118,11 +120,28 @@ fn the_socket_lies_where_it_was_told_to_and_is_found_from_the_data_folder() {
 
     let long = Place::new(&format!("control.socket = \"/tmp/{}\"\n", "x".repeat(110)));
     let told = ended(&long.sekat(&["run"]), 78);
-    assert!(told.contains("at most 107 bytes, and this one has 115; set control.socket to a shorter one"), "{told}");
+    assert!(told.contains("the name of a socket has at most 80 bytes; set control.socket to a shorter one"), "{told}");
     fs::write(other.path("precious"), "1").unwrap();
     let file = other.command(&["run"]).env("SEKAT_CONTROL__SOCKET", "precious").output().unwrap();
     assert!(ended(&file, 1).contains("what lies there is no socket"));
     assert_eq!(fs::read(other.path("precious")).unwrap(), b"1");
+}
+
+#[test]
+fn a_socket_that_nobody_placed_has_no_file_and_is_found_all_the_same() {
+    let (place, other) = (Place::new(CALM), Place::new(CALM));
+    let ((daemon, _notified), (second, _told)) = (place.daemon(), other.daemon());
+    for (place, pid) in [(&place, daemon.pid()), (&other, second.pid())] {
+        assert_eq!(object(&place.sekat(&["status", "--json"]), 0)["pid"], pid);
+        for file in fs::read_dir(place.path("data")).unwrap() {
+            assert!(!file.unwrap().file_type().unwrap().is_socket(), "what reads the folder would stumble over it");
+        }
+    }
+    drop(daemon);
+    assert_eq!(object(&place.sekat(&["status", "--json"]), 1)["running"], false);
+    second.signal("TERM");
+    second.ended(0);
+    ended(&other.sekat(&["status"]), 1);
 }
 
 #[test]
@@ -228,15 +247,13 @@ fn a_folder_of_somebody_else_is_left_alone_also_by_root() {
 
 #[test]
 fn another_user_gets_nothing_from_the_socket_and_the_log_says_so_once() {
-    let place = Place::new(CALM);
+    let place = Place::new(FILED);
     let (daemon, _notified) = place.daemon();
     // Even with the door wide open. What leads there is a folder of their own, in which somebody says where it is.
-    for (path, mode) in [("data", 0o711), ("data/control.sock", 0o666)] {
-        fs::set_permissions(place.path(path), Permissions::from_mode(mode)).unwrap();
-    }
+    fs::set_permissions(place.path("control.sock"), Permissions::from_mode(0o666)).unwrap();
     let theirs = place.path("theirs");
     fs::create_dir(&theirs).unwrap();
-    let _held = lock(&theirs, &format!("1\n{}\n", place.path("data/control.sock").display()));
+    let _held = lock(&theirs, &format!("1\n{}\n", place.path("control.sock").display()));
     for path in [theirs.clone(), theirs.join(".lock")] {
         std::os::unix::fs::chown(path, Some(NOBODY), None).unwrap_or_default();
     }
