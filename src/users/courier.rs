@@ -137,8 +137,9 @@ fn report(entry: &UserEntry, running: &Running, e: &StoreError) {
 }
 
 async fn record(entry: &UserEntry, vault: &Vault, send: Send, state: SendState, reason: Option<Reason>) -> Result<()> {
+    // A power failure may take it back: then nobody knows what became of the message, and the person is asked.
     let applied = vault
-        .step(Timestamp::now(), move |tx, person| {
+        .step_normal(Timestamp::now(), move |tx, person| {
             if state == SendState::Sent {
                 accounts::heard(tx, send.account, person.now())?;
             }
