@@ -9,7 +9,7 @@ use crate::domain::{TelegramId, Timestamp};
 use crate::limits::level::{Change, Level, share};
 use crate::store::{StoreError, Vault, prune};
 use crate::t;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{info, warn};
@@ -79,8 +79,10 @@ impl UserDataStore {
                 () = shared.stop.cancelled() => return,
                 () = tokio::time::sleep(shared.storage.every) => {}
             }
-            let mut awake = Vec::new();
-            self.each(|entry| awake.push(entry.id()));
+            let mut awake = HashSet::new();
+            self.each(|entry| {
+                awake.insert(entry.id());
+            });
             shared.storage.people().retain(|user, _| awake.contains(user));
             for user in awake {
                 if shared.stop.is_cancelled() {
