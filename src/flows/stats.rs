@@ -2,7 +2,7 @@
 use super::Changes;
 use crate::domain::effect::{Effect, Shown, Slot};
 use crate::domain::{Chart, Choice, Hour, Phrase, Statistics, Timestamp};
-use crate::limits::level::share;
+use crate::limits::level::percent;
 use crate::t;
 
 /// How many hours the picture has.
@@ -33,10 +33,10 @@ pub fn told(found: &Statistics, now: Timestamp) -> Changes {
             updates = sum(|hour| hour.updates, from)
         )
     };
-    let used = found.used.iter().map(|(resource, used, of)| {
-        let percent = format!("{:.0}", (share(*used, *of) * 100.0).floor());
-        t!("stats-used", what = Choice(resource.code()), percent = percent)
-    });
+    let used = found
+        .used
+        .iter()
+        .map(|(resource, used, of)| t!("stats-used", what = Choice(resource.code()), percent = percent(*used, *of)));
     let known = found.known.map_or_else(|| "?".to_owned(), |n| n.to_string());
     let caption = t!(
         "stats",

@@ -62,6 +62,12 @@ pub fn share(used: u64, of: u64) -> f64 {
     if of == 0 { 1.0 } else { used as f64 / of as f64 }
 }
 
+/// The same in whole percent for people to read: rounded down, 999 at most.
+#[must_use]
+pub fn percent(used: u64, of: u64) -> String {
+    format!("{}", (share(used, of) * 100.0).floor().clamp(0.0, 999.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use super::store::UserDataStore;
 use super::worker;
 use crate::domain::{Choice, Phrase, Resource, TelegramId, Timestamp};
 use crate::flows::Changes;
-use crate::limits::level::{Change, Level, share};
+use crate::limits::level::{Change, Level, percent};
 use crate::metrics::process;
 use crate::store::VaultError;
 use crate::t;
@@ -152,8 +152,7 @@ impl UserDataStore {
             return;
         }
         warn!(error.code = "guard-scarce", resource = what, used, of, "it gets scarce; beyond it nothing new is taken");
-        let percent = (share(used, of) * 100.0).floor().clamp(0.0, 999.0);
-        let text = t!("guard-scarce", what = Choice(what), percent = format!("{percent}"), code = "guard-scarce");
+        let text = t!("guard-scarce", what = Choice(what), percent = percent(used, of), code = "guard-scarce");
         self.tell_owner(text).await;
     }
 

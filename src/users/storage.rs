@@ -6,7 +6,7 @@
 use super::entry::UserEntry;
 use super::store::UserDataStore;
 use crate::domain::{TelegramId, Timestamp};
-use crate::limits::level::{Change, Level, share};
+use crate::limits::level::{Change, Level, percent};
 use crate::store::{StoreError, Vault, prune};
 use crate::t;
 use std::collections::{HashMap, HashSet};
@@ -123,8 +123,8 @@ impl UserDataStore {
         if storage.look(entry.id(), size) == Some(Change::Scarce) {
             let (user, quota) = (entry.id(), storage.quota);
             warn!(error.code = "storage-scarce", user.id = user.0, size, quota, "somebody's storage gets scarce");
-            let percent = format!("{}", (share(size, quota) * 100.0).floor().clamp(0.0, 999.0));
-            let text = t!("storage-scarce", user = user.to_string(), percent = percent, code = "storage-scarce");
+            let text =
+                t!("storage-scarce", user = user.to_string(), percent = percent(size, quota), code = "storage-scarce");
             self.tell_owner(text).await;
         }
         Ok(())
