@@ -137,12 +137,15 @@ pub fn rename(tx: &Tx<'_>, id: AccountId, label: Option<&Label>) -> Result<()> {
     Ok(())
 }
 
-/// Notes that WhatsApp answered, or brought something, for this number.
+/// Notes that WhatsApp answered, or brought something, for this number; once a second.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn heard(tx: &Tx<'_>, id: AccountId, now: Timestamp) -> Result<()> {
-    tx.prepare_cached("UPDATE accounts SET last_round_trip_at = ?2 WHERE id = ?1")?.execute(params![id.0, now.0])?;
+    tx.prepare_cached(
+        "UPDATE accounts SET last_round_trip_at = ?2 WHERE id = ?1 AND coalesce(last_round_trip_at, 0) <= ?2 - 1000",
+    )?
+    .execute(params![id.0, now.0])?;
     Ok(())
 }
 

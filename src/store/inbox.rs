@@ -23,7 +23,7 @@ pub fn take(tx: &Tx<'_>, bot: i64, update: UpdateId, now: Timestamp) -> Result<b
         )?
         .execute(params![bot, update.0, now.0])?;
     if update.0 % 256 == 0 {
-        forget(tx, now)?;
+        forget_first(tx, bot, now)?;
     }
     Ok(taken > 0)
 }
@@ -33,8 +33,23 @@ pub fn take(tx: &Tx<'_>, bot: i64, update: UpdateId, now: Timestamp) -> Result<b
 /// # Errors
 /// [`StoreError`](super::StoreError).
 pub fn forget(tx: &Tx<'_>, now: Timestamp) -> Result<usize> {
-    let forget_before = now.0 - i64::try_from(REMEMBERED.as_millis()).unwrap_or(0);
-    Ok(tx.execute("DELETE FROM inbox WHERE state = 'done' AND at < ?1", [forget_before])?)
+    Ok(tx.execute("DELETE FROM inbox WHERE state = 'done' AND at < ?1", [forgotten_before(now)])?)
+}
+
+/// The same, up to the first one that Telegram may give again, which is found without reading those after it.
+fn forget_first(tx: &Tx<'_>, bot: i64, now: Timestamp) -> Result<()> {
+    let before = forgotten_before(now);
+    let first: Option<i64> = tx
+        .prepare_cached("SELECT update_id FROM inbox WHERE bot = ?1 AND at >= ?2 ORDER BY update_id LIMIT 1")?
+        .query_row(params![bot, before], |r| r.get(0))
+        .optional()?;
+    tx.prepare_cached("DELETE FROM inbox WHERE bot = ?1 AND update_id < ?2 AND state = 'done' AND at < ?3")?
+        .execute(params![bot, first.unwrap_or(i64::MAX), before])?;
+    Ok(())
+}
+
+fn forgotten_before(now: Timestamp) -> i64 {
+    now.0 - i64::try_from(REMEMBERED.as_millis()).unwrap_or(0)
 }
 
 /// Notes that the step of this update failed. `true`: it has now failed too often and lies with the dead letters.

@@ -4,6 +4,7 @@
 //! The commit survives a kill, so its owner may go on with it at once; Telegram is told only after [`Spool::flush`], for a
 //! power failure may take back what was not flushed, and then Telegram has to give it again.
 //! Rows are read by their owner only. Nothing here knows what an update says.
+mod fresh;
 mod late;
 mod unreadable;
 
@@ -13,6 +14,7 @@ use super::migrate::Migration;
 use super::sqlcipher::RawKey;
 use super::threads::{DbThreads, Turn};
 use crate::domain::{TelegramId, Timestamp, UpdateId};
+use fresh::Fresh;
 use late::{Late, Mark};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
@@ -93,7 +95,14 @@ pub struct Spool {
     asks: Arc<Mutex<Vec<Ask>>>,
     /// To be kept and not written yet. Locked for instants only.
     keeps: Arc<Mutex<Vec<Keep>>>,
-    late: Arc<Late>,
+    memory: Arc<Memory>,
+}
+
+/// What is known of the rows without reading them.
+#[derive(Default)]
+struct Memory {
+    late: Late,
+    fresh: Fresh,
 }
 
 impl Spool {
@@ -101,7 +110,7 @@ impl Spool {
     pub fn new(threads: DbThreads, path: &Path, key: RawKey, bot: i64) -> Self {
         let turn = Turn { user: 0, lane: 0 };
         let handle = Handle::new(threads, turn, path.to_owned(), key, MIGRATIONS);
-        Spool { handle, bot, asks: Arc::default(), keeps: Arc::default(), late: Arc::default() }
+        Spool { handle, bot, asks: Arc::default(), keeps: Arc::default(), memory: Arc::default() }
     }
 
     /// The bot whose updates these are.
@@ -115,10 +124,10 @@ impl Spool {
     /// # Errors
     /// [`StoreError`](super::StoreError); then nothing of the batch is stored.
     pub async fn commit(&self, batch: Vec<Spooled>, next: UpdateId) -> Result<()> {
-        let (bot, late) = (self.bot, Arc::clone(&self.late));
+        let (bot, memory) = (self.bot, Arc::clone(&self.memory));
         self.handle
             .tx(Durability::Normal, move |tx| {
-                insert(tx, bot, &batch, &late)?;
+                insert(tx, bot, &batch, &memory)?;
                 tx.prepare_cached(
                     "INSERT INTO cursor VALUES (?1, ?2) ON CONFLICT (bot) DO UPDATE SET next_update = ?2",
                 )?
@@ -158,8 +167,8 @@ impl Spool {
             return Ok(());
         }
         // The shared transaction failed, or whoever made it has gone before it could tell: alone, with an error of one's own.
-        let (bot, late) = (self.bot, Arc::clone(&self.late));
-        self.handle.tx(Durability::Normal, move |tx| insert(tx, bot, &[row], &late)).await
+        let (bot, memory) = (self.bot, Arc::clone(&self.memory));
+        self.handle.tx(Durability::Normal, move |tx| insert(tx, bot, &[row], &memory)).await
     }
 
     fn keeps(&self) -> MutexGuard<'_, Vec<Keep>> {
@@ -168,11 +177,11 @@ impl Spool {
 
     /// Writes what is to be kept until the transaction runs. Whoever gets no answer finds their channel closed.
     async fn write_kept(&self) {
-        let (bot, keeps, late) = (self.bot, Arc::clone(&self.keeps), Arc::clone(&self.late));
+        let (bot, keeps, memory) = (self.bot, Arc::clone(&self.keeps), Arc::clone(&self.memory));
         let written = self.handle.tx(Durability::Normal, move |tx| {
             let keeps = std::mem::take(&mut *keeps.lock().unwrap_or_else(PoisonError::into_inner));
             let (rows, waiting): (Vec<_>, Vec<_>) = keeps.into_iter().map(|keep| (keep.row, keep.kept)).unzip();
-            insert(tx, bot, &rows, &late)?;
+            insert(tx, bot, &rows, &memory)?;
             Ok(waiting)
         });
         match written.await {
@@ -244,14 +253,39 @@ impl Spool {
         self.handle.read(move |db| waiting(db, bot, user, None, limit)).await
     }
 
-    /// Forgets rows that their owner's vault has taken, and gives the next ones after `after`, oldest first, at most `limit`.
-    /// Those who ask at the same time share one transaction: with many users at work it costs each of them next to nothing.
+    /// The rows that their owner's worker was not given yet, at most `limit`; `after`: the highest one that it has. A row may
+    /// be given twice, and meets its key in the vault then.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub async fn next(&self, user: TelegramId, after: Option<UpdateId>, limit: usize) -> Result<Vec<Spooled>> {
+        if let Some(rows) = self.memory.fresh.take(user, limit) {
+            return Ok(rows);
+        }
+        let rows = self.ask(user, &[], after, limit).await?;
+        self.memory.fresh.read(user, &rows, rows.len() < limit);
+        Ok(rows)
+    }
+
+    /// What was given to this person's worker did not come to its end, or nobody works for them any more: what waits is
+    /// read from the file.
+    pub fn read_again(&self, user: TelegramId) {
+        self.memory.fresh.forget(user);
+    }
+
+    /// Forgets rows that their owner's vault has taken. Those who ask at the same time share one transaction.
     ///
     /// Needs no flush: a row that comes back meets its key in the vault.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError); then nothing is forgotten.
-    pub async fn next(
+    pub async fn done(&self, user: TelegramId, updates: &[UpdateId]) -> Result<()> {
+        self.ask(user, updates, None, 0).await.map(drop)
+    }
+
+    /// Forgets rows, and reads the next ones after `after`, oldest first, at most `limit`. Those who ask at the same time
+    /// share one transaction: with many users at work it costs each of them next to nothing.
+    async fn ask(
         &self,
         user: TelegramId,
         done: &[UpdateId],
@@ -273,11 +307,12 @@ impl Spool {
         }
         // The shared transaction failed, perhaps by somebody else's doing: alone, with an error of one's own.
         if !done.is_empty() {
-            self.done(done.to_vec()).await?;
+            let (bot, done) = (self.bot, done.to_vec());
+            self.handle.tx(Durability::Normal, move |tx| forget(tx, bot, &done)).await?;
         }
-        let (bot, (after, mark)) = (self.bot, self.late.after(user, after));
+        let (bot, (after, mark)) = (self.bot, self.memory.late.after(user, after));
         let rows = self.handle.read(move |db| waiting(db, bot, user, after, limit)).await?;
-        self.late.seen(user, mark, last_of_many(&rows, limit));
+        self.memory.late.seen(user, mark, last_of_many(&rows, limit));
         Ok(rows)
     }
 
@@ -287,12 +322,12 @@ impl Spool {
 
     /// Answers everybody who has asked until the transaction runs. Whoever gets no answer finds their channel closed.
     async fn serve(&self) {
-        let (bot, asks, late) = (self.bot, Arc::clone(&self.asks), Arc::clone(&self.late));
+        let (bot, asks, memory) = (self.bot, Arc::clone(&self.asks), Arc::clone(&self.memory));
         let served = self.handle.tx(Durability::Normal, move |tx| {
             let asks = std::mem::take(&mut *asks.lock().unwrap_or_else(PoisonError::into_inner));
             let serve = |ask: Ask| {
                 forget(tx, bot, &ask.done)?;
-                let (after, mark) = late.after(ask.user, ask.after);
+                let (after, mark) = memory.late.after(ask.user, ask.after);
                 let rows = waiting(tx, bot, ask.user, after, ask.limit)?;
                 // Nobody sees a row of which none was asked for.
                 let mark = mark.filter(|_| ask.limit > 0);
@@ -306,7 +341,7 @@ impl Spool {
                 for Answer { to, user, rows, mark, until } in answers {
                     // Whoever has gone asks again when they come back.
                     if to.send(rows).is_ok() {
-                        self.late.seen(user, mark, until);
+                        self.memory.late.seen(user, mark, until);
                     }
                 }
             }
@@ -330,29 +365,21 @@ impl Spool {
             .await
     }
 
-    /// Forgets rows that their owner's vault has taken. Needs no flush: a row that comes back meets its key there.
-    ///
-    /// # Errors
-    /// [`StoreError`](super::StoreError).
-    pub async fn done(&self, updates: Vec<UpdateId>) -> Result<()> {
-        let bot = self.bot;
-        self.handle.tx(Durability::Normal, move |tx| forget(tx, bot, &updates)).await
-    }
-
     /// Forgets what waits for this user, up to and including `until`; everything when there is no bound.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
     pub async fn forget(&self, user: TelegramId, until: Option<UpdateId>) -> Result<usize> {
         if until.is_none() {
-            self.late.forget(user);
+            self.memory.late.forget(user);
         }
         let until = until.map_or(i64::MAX, |u| u.0);
-        self.handle
-            .tx(Durability::Full, move |tx| {
-                Ok(tx.execute("DELETE FROM updates WHERE user = ?1 AND update_id <= ?2", params![user.0, until])?)
-            })
-            .await
+        let forgotten = self.handle.tx(Durability::Full, move |tx| {
+            Ok(tx.execute("DELETE FROM updates WHERE user = ?1 AND update_id <= ?2", params![user.0, until])?)
+        });
+        let forgotten = forgotten.await;
+        self.read_again(user);
+        forgotten
     }
 
     /// Closes the file cleanly.
@@ -369,14 +396,15 @@ fn last_of_many(rows: &[Spooled], limit: usize) -> Option<UpdateId> {
     rows.last().map(|row| row.update).filter(|_| rows.len() >= limit)
 }
 
-fn insert(tx: &Tx<'_>, bot: i64, rows: &[Spooled], late: &Late) -> Result<()> {
+fn insert(tx: &Tx<'_>, bot: i64, rows: &[Spooled], memory: &Memory) -> Result<()> {
     let now = Timestamp::now();
     let mut insert = tx.prepare_cached(
         "INSERT INTO updates (bot, update_id, user, payload, received_at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
     )?;
     for row in rows {
         insert.execute(params![bot, row.update.0, row.user.0, row.payload, now.0])?;
-        late.comes(row.user, row.update);
+        memory.late.comes(row.user, row.update);
+        memory.fresh.comes(row);
     }
     Ok(())
 }

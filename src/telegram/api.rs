@@ -6,7 +6,7 @@ use super::owner::KINDS;
 use crate::metrics::{self, Answered};
 use reqwest::multipart::Form;
 use reqwest::{Client, Url};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::error::Error as _;
@@ -218,7 +218,7 @@ impl Api {
         if let Some(code) = language {
             parameters["language_code"] = code.into();
         }
-        self.call::<Value>("setMyCommands", &parameters).await.map(drop)
+        self.call::<IgnoredAny>("setMyCommands", &parameters).await.map(drop)
     }
 
     /// Ends a webhook, which would keep updates from being fetched; what waits stays.
@@ -226,7 +226,7 @@ impl Api {
     /// # Errors
     /// [`ApiError`].
     pub async fn delete_webhook(&self) -> Result<(), ApiError> {
-        self.call::<Value>("deleteWebhook", &json!({ "drop_pending_updates": false })).await.map(drop)
+        self.call::<IgnoredAny>("deleteWebhook", &json!({ "drop_pending_updates": false })).await.map(drop)
     }
 
     /// Has Telegram bring updates to `url` from now on, each request with `secret` in its header; what waits stays.
@@ -238,7 +238,7 @@ impl Api {
             "url": url, "secret_token": secret, "max_connections": connections, "allowed_updates": KINDS,
             "drop_pending_updates": false,
         });
-        self.call::<Value>("setWebhook", &parameters).await.map(drop)
+        self.call::<IgnoredAny>("setWebhook", &parameters).await.map(drop)
     }
 
     /// Where Telegram brings updates.

@@ -10,6 +10,7 @@ use crate::metrics::{self, Taken};
 use crate::store::StoreError;
 use crate::store::spool::{Spool, Spooled};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -143,7 +144,7 @@ impl Intake {
     ///
     /// # Errors
     /// [`StoreError`]; then Telegram has to give the same again, whether it is stored or not.
-    pub(super) async fn fetched(&self, updates: Vec<Value>) -> Result<Option<UpdateId>, StoreError> {
+    pub(super) async fn fetched(&self, updates: &[Box<RawValue>]) -> Result<Option<UpdateId>, StoreError> {
         self.stats.received.fetch_add(updates.len() as u64, Ordering::Relaxed);
         let batch = sort_out(updates);
         let stored = batch.rows.len() as u64;
@@ -170,7 +171,7 @@ impl Intake {
     /// A dropped call may have stored it; brought again it meets itself.
     pub async fn brought(&self, body: &[u8]) -> Result<(), StoreError> {
         self.stats.received.fetch_add(1, Ordering::Relaxed);
-        let row = match serde_json::from_slice::<Value>(body).map_or(Sorted::Unreadable, |update| sort(&update)) {
+        let row = match std::str::from_utf8(body).map_or(Sorted::Unreadable, sort) {
             Sorted::Row(row) => row,
             Sorted::Nobodys(_) => {
                 self.count(0, 1, 0);
@@ -203,20 +204,22 @@ impl Intake {
     }
 }
 
-fn sort(update: &Value) -> Sorted {
-    let Some(id) = update_id(update).map(UpdateId) else { return Sorted::Unreadable };
-    match owner(update) {
-        Some(user) => Sorted::Row(Spooled { update: id, user, payload: update.to_string() }),
+/// What an update is, given as its JSON.
+fn sort(json: &str) -> Sorted {
+    let Ok(update) = serde_json::from_str::<Value>(json) else { return Sorted::Unreadable };
+    let Some(id) = update_id(&update).map(UpdateId) else { return Sorted::Unreadable };
+    match owner(&update) {
+        Some(user) => Sorted::Row(Spooled { update: id, user, payload: json.to_owned() }),
         None => Sorted::Nobodys(id),
     }
 }
 
-fn sort_out(updates: Vec<Value>) -> Batch {
+fn sort_out(updates: &[Box<RawValue>]) -> Batch {
     let rows = Vec::with_capacity(updates.len());
     let mut batch = Batch { rows, wake: Vec::new(), next: None, nobodys: 0, unreadable: 0 };
     let mut seen = HashSet::new();
     for update in updates {
-        let id = match sort(&update) {
+        let id = match sort(update.get()) {
             Sorted::Row(row) => {
                 let id = row.update;
                 if seen.insert(row.user) {
@@ -257,10 +260,14 @@ mod tests {
             "from": {"id": user, "is_bot": false}, "chat": {"id": user, "type": "private"}}})
     }
 
+    fn raw(updates: &[Value]) -> Vec<Box<RawValue>> {
+        updates.iter().map(|update| serde_json::value::to_raw_value(update).unwrap()).collect()
+    }
+
     #[test]
     fn a_batch_keeps_owned_rows_and_wakes_each_person_once() {
         let strange = json!({"update_id": 12, "poll": {}});
-        let batch = sort_out(vec![update(10, 7), update(11, 8), strange, update(13, 7), json!({"no": "id"})]);
+        let batch = sort_out(&raw(&[update(10, 7), update(11, 8), strange, update(13, 7), json!({"no": "id"})]));
         let rows: Vec<(i64, u64)> = batch.rows.iter().map(|r| (r.update.0, r.user.0)).collect();
         assert_eq!(rows, [(10, 7), (11, 8), (13, 7)]);
         assert_eq!(batch.wake.iter().map(|(u, _)| u.0).collect::<Vec<_>>(), [7, 8]);
@@ -269,7 +276,7 @@ mod tests {
 
     #[test]
     fn what_has_no_owner_still_moves_the_offset() {
-        let batch = sort_out(vec![json!({"update_id": 12, "poll": {}})]);
+        let batch = sort_out(&raw(&[json!({"update_id": 12, "poll": {}})]));
         assert_eq!((batch.rows.len(), batch.next), (0, Some(UpdateId(13))));
     }
 
@@ -290,7 +297,7 @@ mod tests {
         let woken = Arc::new(Woken(Notify::new()));
         let (feed, _listener) = feed(woken.clone());
         let intake = Intake::new(spool, feed);
-        intake.fetched(vec![update(1, 7)]).await.unwrap();
+        intake.fetched(&raw(&[update(1, 7)])).await.unwrap();
         woken.0.notified().await;
         let body = update(2, 7).to_string();
         for brought in [true, false] {
@@ -300,7 +307,7 @@ mod tests {
                 if brought {
                     intake.brought(body.as_bytes()).await.unwrap();
                 } else {
-                    assert_eq!(intake.fetched(vec![update(3, 7)]).await.unwrap(), Some(UpdateId(4)));
+                    assert_eq!(intake.fetched(&raw(&[update(3, 7)])).await.unwrap(), Some(UpdateId(4)));
                 }
             });
             tokio::select! {

@@ -7,7 +7,8 @@ use super::intake::Intake;
 use super::owner::KINDS;
 use crate::domain::UpdateId;
 use crate::limits::Backoff;
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -76,7 +77,7 @@ impl Poller {
                     self.well();
                     (asked.elapsed() < HASTY).then_some(UNHURRIED)
                 }
-                Ok(updates) => match self.intake.fetched(updates).await {
+                Ok(updates) => match self.intake.fetched(&updates).await {
                     Ok(next) => {
                         self.well();
                         // Also a server that gives what it was told we have.
@@ -126,7 +127,7 @@ impl Poller {
         }
     }
 
-    async fn fetch(&self, offset: Option<UpdateId>) -> Result<Vec<Value>, ApiError> {
+    async fn fetch(&self, offset: Option<UpdateId>) -> Result<Vec<Box<RawValue>>, ApiError> {
         let timeout = self.config.timeout.min(Duration::from_secs(50));
         let mut request = json!({ "limit": BATCH, "timeout": timeout.as_secs(), "allowed_updates": KINDS });
         if let Some(offset) = offset {

@@ -155,6 +155,10 @@ impl ReadUpdate for Reader {
         let input = self.input(&update)?;
         Some(Heard { input, language: language(&update) })
     }
+
+    fn refers(&self, payload: &str) -> bool {
+        ["\"reply_to_message\"", "\"callback_query\""].iter().any(|field| payload.contains(field))
+    }
 }
 
 /// In which language whoever did this uses Telegram.

@@ -8,6 +8,9 @@ use crate::domain::{Body, ChatId, MessageId, Outgoing, RichText};
 use crate::users::port::{Telegram, TelegramError};
 use async_trait::async_trait;
 use reqwest::multipart::{Form, Part};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 /// The name under which a picture travels in a form.
@@ -39,7 +42,7 @@ impl Telegram for Sender {
             fields.insert("disable_notification".into(), true.into());
         }
         put_keyboard(&mut fields, out);
-        let sent: Result<Value, ApiError> = match &out.body {
+        let sent: Result<Box<RawValue>, ApiError> = match &out.body {
             Body::Text(text) => {
                 put_text(&mut fields, "text", "entities", text);
                 fields.insert("link_preview_options".into(), json!({ "is_disabled": true }));
@@ -53,7 +56,7 @@ impl Telegram for Sender {
         };
         match sent {
             // Sent is sent: without a usable id (the Bot API knows 0 for that) it only cannot be changed any more.
-            Ok(sent) => Ok(MessageId(sent.get("message_id").and_then(Value::as_i64).unwrap_or(0))),
+            Ok(sent) => Ok(MessageId(serde_json::from_str::<Sent>(sent.get()).map_or(0, |sent| sent.message_id))),
             // Without this method nobody could be told anything: it is waited for.
             Err(error @ ApiError::NoMethod(_)) => Err(TelegramError::Unreachable(error.to_string())),
             Err(error) => Err(fate(error)),
@@ -64,7 +67,7 @@ impl Telegram for Sender {
         let mut fields = base(out.chat);
         fields.insert("message_id".into(), message.0.into());
         put_keyboard(&mut fields, out);
-        let changed: Result<Value, ApiError> = match &out.body {
+        let changed: Result<IgnoredAny, ApiError> = match &out.body {
             Body::Text(text) => {
                 put_text(&mut fields, "text", "entities", text);
                 fields.insert("link_preview_options".into(), json!({ "is_disabled": true }));
@@ -89,7 +92,7 @@ impl Telegram for Sender {
     async fn delete(&self, chat: ChatId, message: MessageId) -> Result<(), TelegramError> {
         let mut fields = base(chat);
         fields.insert("message_id".into(), message.0.into());
-        match self.api.call::<Value>("deleteMessage", &fields).await {
+        match self.api.call::<IgnoredAny>("deleteMessage", &fields).await {
             Ok(_) => Ok(()),
             Err(ApiError::Refused { description, .. }) if says(&description, &["message to delete not found"]) => {
                 Ok(())
@@ -107,8 +110,14 @@ impl Telegram for Sender {
         if alert {
             fields.insert("show_alert".into(), true.into());
         }
-        self.api.call::<Value>("answerCallbackQuery", &fields).await.map(drop).map_err(fate)
+        self.api.call::<IgnoredAny>("answerCallbackQuery", &fields).await.map(drop).map_err(fate)
     }
+}
+
+/// What is of use in a message that was sent.
+#[derive(Deserialize)]
+struct Sent {
+    message_id: i64,
 }
 
 fn base(chat: ChatId) -> Map<String, Value> {

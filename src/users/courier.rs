@@ -7,7 +7,7 @@ use crate::flows::{Changes, chat};
 use crate::metrics;
 use crate::store::sends::{Send, SendState};
 use crate::store::{Result, StoreError, Vault, accounts, sends};
-use crate::whatsapp::SendOutcome;
+use crate::whatsapp::{Client, SendOutcome};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -44,15 +44,44 @@ pub(super) async fn run(entry: Arc<UserEntry>, vault: Vault, running: Running) {
     }
 }
 
-/// One message. `false`: none waits, or none can leave now.
+/// One message, and those behind it. `false`: none waits, or none can leave now.
 async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<bool> {
     let account = running.account;
     let _sending = running.sending.lock().await;
-    if running.stop.is_cancelled() {
-        return Ok(false);
+    let Some(client) = running.client.as_ref().filter(|_| !running.stop.is_cancelled()) else { return Ok(false) };
+    let Some(mut send) = vault.tx_normal(move |tx| sends::take(tx, account)).await? else { return Ok(false) };
+    loop {
+        // On the disk before it goes out; flushed apart, so that whoever else is to be written does not wait for that.
+        let flushed = vault.db().sync().await;
+        if flushed.is_err() || running.stop.is_cancelled() {
+            settle(entry, vault, running, &send, Fate::NotSent).await;
+            return flushed.map(|()| false);
+        }
+        let fate = fate(entry, client.as_ref(), running, &send).await;
+        let behind = settle(entry, vault, running, &send, fate).await;
+        if fate == Fate::NotSent {
+            entry.slots.set_online(account, client.is_online());
+            return Ok(false);
+        }
+        match behind {
+            Behind::Next(next) => send = next,
+            Behind::Nobody => return Ok(false),
+            Behind::NotLooked => return Ok(true),
+        }
     }
-    let Some(send) = vault.tx(move |tx| sends::take(tx, account)).await? else { return Ok(false) };
-    let Some(client) = &running.client else { return Ok(false) };
+}
+
+/// What waits behind a message whose end was put on record, in the same commit.
+enum Behind {
+    /// The next one; it is `sending` from now on.
+    Next(Send),
+    Nobody,
+    /// Something may wait that cannot leave now.
+    NotLooked,
+}
+
+/// Sends one message; how that ended.
+async fn fate(entry: &UserEntry, client: &dyn Client, running: &Running, send: &Send) -> Fate {
     let deadline = entry.shared.settings.send_timeout;
     // The provider keeps the deadline itself; the second one is for a provider that does not.
     let call = client.send_text(&send.chat, &send.text, &send.message_id, deadline);
@@ -75,21 +104,16 @@ async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<boo
         SendOutcome::Unknown => metrics::Sent::Unknown,
     };
     metrics::SENDS.of(counted).inc();
-    let fate = match outcome {
+    match outcome {
         SendOutcome::Accepted => Fate::Settled(SendState::Sent, None),
         SendOutcome::Rejected(Reason::NotConnected) => Fate::NotSent,
         SendOutcome::Rejected(reason) => Fate::Settled(SendState::Failed, Some(reason)),
         SendOutcome::Unknown => {
-            warn!(user.id = entry.id().0, account.id = account.0, "what became of a message to WhatsApp is not known");
+            let account = running.account.0;
+            warn!(user.id = entry.id().0, account.id = account, "what became of a message to WhatsApp is not known");
             Fate::Settled(SendState::Unknown, None)
         }
-    };
-    settle(entry, vault, running, &send, fate).await;
-    if fate == Fate::NotSent {
-        entry.slots.set_online(account, client.is_online());
-        return Ok(false);
     }
-    Ok(true)
 }
 
 /// Waits until the client is being closed and does not wait for answers any more.
@@ -109,19 +133,21 @@ enum Fate {
 
 /// Puts on record how it ended, however long that takes: forgotten, the message would be under way for ever. When the
 /// client is stopped first, the next start of the daemon finds the row and asks the person.
-async fn settle(entry: &UserEntry, vault: &Vault, running: &Running, send: &Send, fate: Fate) {
+async fn settle(entry: &UserEntry, vault: &Vault, running: &Running, send: &Send, fate: Fate) -> Behind {
     loop {
         let recorded = match fate {
-            Fate::Settled(state, reason) => record(entry, vault, send.clone(), state, reason).await,
+            Fate::Settled(state, reason) => record(entry, vault, running, send.clone(), state, reason).await,
             Fate::NotSent => {
                 let id = send.id;
-                vault.tx(move |tx| sends::requeue(tx, id)).await
+                vault.tx(move |tx| sends::requeue(tx, id)).await.map(|()| Behind::NotLooked)
             }
         };
-        let Err(e) = recorded else { return };
-        report(entry, running, &e);
+        match recorded {
+            Ok(behind) => return behind,
+            Err(e) => report(entry, running, &e),
+        }
         tokio::select! {
-            () = running.stop.cancelled() => return,
+            () = running.stop.cancelled() => return Behind::NotLooked,
             () = tokio::time::sleep(RETRY) => {}
         }
     }
@@ -136,23 +162,37 @@ fn report(entry: &UserEntry, running: &Running, e: &StoreError) {
     );
 }
 
-async fn record(entry: &UserEntry, vault: &Vault, send: Send, state: SendState, reason: Option<Reason>) -> Result<()> {
+async fn record(
+    entry: &UserEntry,
+    vault: &Vault,
+    running: &Running,
+    send: Send,
+    state: SendState,
+    reason: Option<Reason>,
+) -> Result<Behind> {
+    let goes_on = !running.stop.is_cancelled() && *running.online.borrow();
     // A power failure may take it back: then nobody knows what became of the message, and the person is asked.
-    let applied = vault
+    let (applied, behind) = vault
         .step_normal(Timestamp::now(), move |tx, person| {
             if state == SendState::Sent {
                 accounts::heard(tx, send.account, person.now())?;
             }
             // An ack or a receipt may have been faster, and knows better.
-            if !sends::advance(tx, send.id, state, reason)? {
-                return Ok(None);
-            }
-            let step = Changes::default().effect(chat::outcome(&send, state, reason));
-            Applier::new(tx, person, String::new())?.apply(step).map(Some)
+            let applied = if sends::advance(tx, send.id, state, reason)? {
+                let step = Changes::default().effect(chat::outcome(&send, state, reason));
+                Some(Applier::new(tx, person, String::new())?.apply(step)?)
+            } else {
+                None
+            };
+            let behind = match goes_on {
+                true => sends::take(tx, send.account)?.map_or(Behind::Nobody, Behind::Next),
+                false => Behind::NotLooked,
+            };
+            Ok((applied, behind))
         })
         .await?;
     if applied.is_some_and(|a| a.talk) {
         entry.talk.notify_one();
     }
-    Ok(())
+    Ok(behind)
 }

@@ -3,6 +3,7 @@
 //! Every task here works for one person. A task that panics is started again; the others do not notice, and neither does
 //! anybody else.
 use super::handover::Handover;
+use super::lag::Lag;
 use super::life::{Inside, Life};
 use super::looks::Looks;
 use super::news::{News, NewsQueue};
@@ -55,6 +56,8 @@ pub struct UserEntry {
     pub(super) talk: Notify,
     /// What the worker leaves for an idle talker.
     pub(super) handover: Handover,
+    /// What was said and is not on record yet.
+    pub(super) lag: Lag,
     /// Accounts may not be as they should be.
     pub(super) care: Arc<Notify>,
     /// News of the person's own clients.
@@ -100,6 +103,7 @@ impl UserEntry {
             work: Notify::new(),
             talk: Notify::new(),
             handover: Handover::default(),
+            lag: Lag::default(),
             care: Arc::default(),
             news: NewsQueue::default(),
             slots: Slots::default(),

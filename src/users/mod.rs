@@ -14,6 +14,7 @@ mod going;
 pub mod guard;
 mod handover;
 mod keep;
+mod lag;
 mod life;
 mod line;
 mod looks;

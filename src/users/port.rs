@@ -65,6 +65,11 @@ pub struct Heard {
 pub trait ReadUpdate: Send + Sync + 'static {
     /// What the person did, from the update's JSON.
     fn read(&self, payload: &str) -> Option<Heard>;
+
+    /// Whether it may be about something that stands in the chat: an answer to it, or a press of its button.
+    fn refers(&self, _payload: &str) -> bool {
+        false
+    }
 }
 
 /// Hears that something waits for a person.

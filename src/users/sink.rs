@@ -34,8 +34,9 @@ impl AccountSink {
         let Some(_inside) = self.entry.enter() else { return Err(SinkError(Box::new(Outdated))) };
         let vault = self.entry.vault().await.map_err(|e| SinkError(Box::new(e)))?;
         let (id, now) = (self.account, Timestamp::now());
+        // Flushed apart, so that whoever else is to be written does not wait for the disk.
         let (applied, new) = vault
-            .step(now, move |tx, person| {
+            .step_normal(now, move |tx, person| {
                 let Some(account) = accounts::get(tx, id)?.filter(|a| a.state != AccountState::Removed) else {
                     return Err(StoreError::Fenced);
                 };
@@ -55,6 +56,7 @@ impl AccountSink {
             })
             .await
             .map_err(|e| SinkError(Box::new(e)))?;
+        vault.db().sync().await.map_err(|e| SinkError(Box::new(e)))?;
         if applied.talk {
             self.entry.talk.notify_one();
         }

@@ -9,7 +9,7 @@ use crate::limits::Backoff;
 use crate::metrics;
 use crate::store::says::{Said, Say};
 use crate::store::shows::Show;
-use crate::store::{Result, Vault, says, shows};
+use crate::store::{Result, Tx, Vault, says, shows};
 use crate::t;
 use crate::words::render;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ pub(super) async fn run(entry: Arc<UserEntry>) {
     if let Err(e) = vault.tx_normal(|tx| says::recover(tx).map(drop)).await {
         warn!(user.id = entry.id().0, error.code = e.code(), "cannot look for what was being said");
     }
+    entry.lag.is_over();
     let mut talker =
         Talker { entry, vault, trouble: 0, handed: None, last: None, shown: None, countdown: None, ticked: None };
     loop {
@@ -78,7 +79,7 @@ struct Talker {
     countdown: Option<(Show, Instant)>,
     /// What is to be shown again only because its time left has changed: the slot and the version.
     ticked: Option<(Slot, i64)>,
-    /// What was shown last and could not be put on record: shown again it would stand in the chat twice.
+    /// What was shown last and is not on record yet, likewise: shown again it would stand in the chat twice.
     shown: Option<(Show, Option<MessageId>)>,
 }
 
@@ -86,6 +87,10 @@ impl Talker {
     /// Waits for the next thing to do. `false`: the entry stops.
     async fn wait(&mut self, next: Next) -> bool {
         let pause = if let Next::After(pause) = next { Some(pause) } else { None };
+        if self.last.is_none() && self.shown.is_none() {
+            // What failed is not going to be on record.
+            self.entry.lag.is_over();
+        }
         if matches!(next, Next::Idle) && !self.entry.is_blocked() {
             self.entry.handover.rest();
         }
@@ -114,7 +119,6 @@ impl Talker {
             self.put_back().await?;
             return Ok(Next::Idle);
         }
-        self.settle_shown().await?;
         self.handed = self.handed.take().or_else(|| self.entry.handover.wake());
         if self.handed.is_some() {
             self.settle().await?;
@@ -122,17 +126,15 @@ impl Talker {
         if let Some(say) = self.handed.take() {
             return self.say(say).await;
         }
-        let last = self.last.clone();
+        let (last, shown) = (self.last.clone(), self.shown.clone());
         let (say, show) = self
             .vault
             .tx_normal(move |tx| {
-                if let Some((say, said)) = last {
-                    says::record(tx, &say, said)?;
-                }
+                record(tx, last, shown)?;
                 Ok((says::take(tx, Timestamp::now())?, shows::next(tx)?))
             })
             .await?;
-        self.last = None;
+        self.is_recorded();
         let mut next = Next::Idle;
         if let Some(say) = say {
             next = self.say(say).await?;
@@ -148,13 +150,19 @@ impl Talker {
         Ok(next)
     }
 
+    /// Puts on record what was said and shown last, with nothing to be taken after it.
     async fn settle(&mut self) -> Result<()> {
-        self.settle_shown().await?;
-        if let Some((say, said)) = self.last.clone() {
-            self.vault.tx_normal(move |tx| says::record(tx, &say, said)).await?;
-            self.last = None;
+        let (last, shown) = (self.last.clone(), self.shown.clone());
+        if last.is_some() || shown.is_some() {
+            self.vault.tx_normal(move |tx| record(tx, last, shown)).await?;
+            self.is_recorded();
         }
         Ok(())
+    }
+
+    fn is_recorded(&mut self) {
+        (self.last, self.shown) = (None, None);
+        self.entry.lag.is_over();
     }
 
     /// What was handed over is not said now.
@@ -175,6 +183,7 @@ impl Talker {
             self.last = Some((say, Said::Again { maybe: false }));
             return Ok(Next::Idle);
         }
+        self.entry.lag.begins();
         let sent = self.entry.shared.telegram.send(&out).await;
         count(say.class, &sent, Some(say.since));
         let next = match sent {
@@ -208,13 +217,14 @@ impl Talker {
         let stale = show.expires_at.is_some_and(|t| t <= Timestamp::now());
         if stale {
             let message = show.message;
-            self.record(show, message).await?;
+            self.shown = Some((show, message));
             return Ok(Next::More);
         }
         if !self.permit(&show.out, show.slot.class()).await {
             return Ok(Next::Idle);
         }
         let tick = self.ticked.as_ref().is_some_and(|(slot, version)| *slot == show.slot && *version == show.version);
+        self.entry.lag.begins();
         let shown = self.put_in_place(&show, tick).await;
         count(show.slot.class(), &shown, None);
         match shown {
@@ -223,14 +233,14 @@ impl Talker {
                 self.entry.shows(show.slot.class(), message);
                 let left = show.expires_at.map(|t| Timestamp::now().until(t)).filter(|left| counts && *left > TICK);
                 self.countdown = left.map(|_| (show.clone(), Instant::now() + TICK));
-                self.record(show, Some(message)).await?;
+                self.shown = Some((show, Some(message)));
                 Ok(Next::More)
             }
             Err(e) => match self.judge(&show.out, e).await? {
                 Some(next) => Ok(next),
                 None => {
                     let message = show.message;
-                    self.record(show, message).await?;
+                    self.shown = Some((show, message));
                     Ok(Next::More)
                 }
             },
@@ -272,19 +282,6 @@ impl Talker {
         Ok((message, true))
     }
 
-    async fn record(&mut self, show: Show, message: Option<MessageId>) -> Result<()> {
-        self.shown = Some((show, message));
-        self.settle_shown().await
-    }
-
-    async fn settle_shown(&mut self) -> Result<()> {
-        if let Some((show, message)) = self.shown.clone() {
-            self.vault.tx_normal(move |tx| shows::shown(tx, &show, message)).await?;
-            self.shown = None;
-        }
-        Ok(())
-    }
-
     /// Waits for a share of Telegram's limits. `false`: the entry stops first.
     async fn permit(&self, out: &Outgoing, class: Class) -> bool {
         tokio::select! {
@@ -322,6 +319,17 @@ impl Talker {
             }
         }
     }
+}
+
+/// Puts on record what was said and shown last.
+fn record(tx: &Tx<'_>, said: Option<(Say, Said)>, shown: Option<(Show, Option<MessageId>)>) -> Result<()> {
+    if let Some((say, said)) = said {
+        says::record(tx, &say, said)?;
+    }
+    if let Some((show, message)) = shown {
+        shows::shown(tx, &show, message)?;
+    }
+    Ok(())
 }
 
 /// `since`: when it was committed, where it is said once and was not shown before.

@@ -36,6 +36,7 @@ const VAULT_BACKOFF: Backoff = Backoff { first: Duration::from_millis(200), cap:
 pub(super) async fn run(entry: Arc<UserEntry>, users: UserDataStore) {
     let mut trouble = 0u32;
     let mut taken = Taken::default();
+    let _given = Given(&entry);
     loop {
         // What has arrived lies where the next entry finds it.
         let Some(inside) = entry.enter() else { return };
@@ -49,6 +50,7 @@ pub(super) async fn run(entry: Arc<UserEntry>, users: UserDataStore) {
             Ok(Turn::More) => trouble = 0,
             Ok(Turn::Erase(until)) => return erase::begin(&entry, &users, until).await,
             Err(e) => {
+                entry.shared.spool.read_again(entry.id());
                 report(&entry, &e, trouble).await;
                 drop(inside);
                 let wait = VAULT_BACKOFF.delay(trouble, rand::random());
@@ -65,6 +67,15 @@ pub(super) async fn run(entry: Arc<UserEntry>, users: UserDataStore) {
             }
             return;
         }
+    }
+}
+
+/// What the spool has given to this worker, and keeps ready for it: whoever works next begins anew, also after a panic.
+struct Given<'a>(&'a UserEntry);
+
+impl Drop for Given<'_> {
+    fn drop(&mut self) {
+        self.0.shared.spool.read_again(self.0.id());
     }
 }
 
@@ -141,7 +152,7 @@ async fn turn(entry: &Arc<UserEntry>, users: &UserDataStore, taken: &mut Taken) 
     let told = entry.news.take(NEWS);
     let more_news = told.len() == NEWS;
     news::take(entry, vault, told).await?;
-    let mut rows = spool.next(entry.id(), &[], taken.last(), BATCH).await?;
+    let mut rows = spool.next(entry.id(), taken.last(), BATCH).await?;
     // What arrives after this look knocks again.
     let more = more_news || rows.len() == BATCH;
     while !rows.is_empty() {
@@ -234,6 +245,10 @@ fn fresh_message_id() -> String {
 /// Updates: each taken, understood, acted on and answered, all in one commit; where that fails, the first one alone. How
 /// many were taken, at least one: none after one that erases everything.
 async fn inputs(entry: &UserEntry, vault: &Vault, rows: &[Spooled]) -> Result<(Applied, usize), VaultError> {
+    if rows.iter().any(|row| entry.shared.reader.refers(&row.payload)) {
+        // What they answer may have been said just now.
+        entry.lag.over().await;
+    }
     if rows.len() > 1
         && let Ok(done) = try_inputs(entry, vault, rows.to_vec()).await
     {

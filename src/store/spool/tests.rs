@@ -25,7 +25,8 @@ async fn those_who_ask_together_each_get_their_own() {
             let mut seen = Vec::new();
             let mut done = Vec::new();
             loop {
-                let rows = spool.next(TelegramId(user), &done, None, 3).await.unwrap();
+                spool.done(TelegramId(user), &done).await.unwrap();
+                let rows = spool.ask(TelegramId(user), &[], None, 3).await.unwrap();
                 if rows.is_empty() {
                     return seen;
                 }
@@ -54,14 +55,14 @@ async fn one_who_gives_up_leaves_nobody_waiting() {
     let busy = tokio::spawn(async move { threads.run(Turn { user: 99, lane: 0 }, move || held.recv()).await });
     tokio::task::yield_now().await;
     // The first is polled once and dropped: it was to serve the second, too.
-    let mut given_up = Box::pin(spool.next(TelegramId(8), &[], None, 5));
+    let mut given_up = Box::pin(spool.ask(TelegramId(8), &[], None, 5));
     assert!(futures_util::poll!(&mut given_up).is_pending());
-    let second = spool.next(TelegramId(9), &[UpdateId(1)], None, 5);
+    let second = spool.ask(TelegramId(9), &[UpdateId(1)], None, 5);
     drop(given_up);
     let_go.send(()).unwrap();
     busy.await.unwrap().unwrap().unwrap();
     assert_eq!(ids(&second.await.unwrap()), [2]);
-    assert!(spool.next(TelegramId(8), &[], None, 5).await.unwrap().is_empty());
+    assert!(spool.next(TelegramId(8), None, 5).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -107,11 +108,12 @@ async fn a_row_that_comes_after_higher_ones_is_given_out_all_the_same() {
     for n in [10, 12] {
         spool.keep(row(n, 8)).await.unwrap();
     }
-    assert_eq!(ids(&spool.next(TelegramId(8), &[], None, 5).await.unwrap()), [10, 12]);
+    assert_eq!(ids(&spool.next(TelegramId(8), None, 5).await.unwrap()), [10, 12]);
     spool.keep(row(11, 8)).await.unwrap();
-    spool.next(TelegramId(8), &[UpdateId(10)], None, 0).await.unwrap();
-    assert_eq!(ids(&spool.next(TelegramId(8), &[], Some(UpdateId(12)), 5).await.unwrap()), [11, 12]);
-    assert!(spool.next(TelegramId(8), &[], Some(UpdateId(12)), 5).await.unwrap().is_empty());
+    spool.done(TelegramId(8), &[UpdateId(10)]).await.unwrap();
+    assert_eq!(ids(&spool.ask(TelegramId(8), &[], Some(UpdateId(12)), 5).await.unwrap()), [11, 12]);
+    assert_eq!(ids(&spool.next(TelegramId(8), Some(UpdateId(12)), 5).await.unwrap()), [11]);
+    assert!(spool.next(TelegramId(8), Some(UpdateId(12)), 5).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -120,7 +122,7 @@ async fn after_the_end_everybody_gets_an_error() {
     let threads = DbThreads::start(1);
     let spool = Spool::new(threads.clone(), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
     threads.stop();
-    let asked = (1..5).map(|user| spool.next(TelegramId(user), &[], None, 5));
+    let asked = (1..5).map(|user| spool.next(TelegramId(user), None, 5));
     assert!(futures_util::future::join_all(asked).await.iter().all(Result::is_err));
     let kept = (1..5).map(|n| spool.keep(row(n, 8)));
     assert!(futures_util::future::join_all(kept).await.iter().all(Result::is_err));
@@ -154,7 +156,10 @@ async fn rows_are_given_out_while_they_are_flushed_and_telegram_hears_of_them_on
     assert!(std::process::Command::new("mkfifo").arg(&log).status().unwrap().success());
     let mut flushing = Box::pin(spool.flush());
     assert!(futures_util::poll!(&mut flushing).is_pending());
-    let next = async |done: &[UpdateId]| ids(&spool.next(TelegramId(8), done, None, 5).await.unwrap());
+    let next = async |done: &[UpdateId]| {
+        spool.done(TelegramId(8), done).await.unwrap();
+        ids(&spool.ask(TelegramId(8), &[], None, 5).await.unwrap())
+    };
     assert_eq!(next(&[]).await, [1]);
     spool.keep(row(2, 8)).await.unwrap();
     assert_eq!(next(&[UpdateId(1)]).await, [2]);
@@ -166,4 +171,24 @@ async fn rows_are_given_out_while_they_are_flushed_and_telegram_hears_of_them_on
     flushing.await.unwrap();
     assert_eq!(std::fs::metadata(&log).unwrap().len(), 0, "what could not be flushed was moved into the file");
     assert_eq!(next(&[]).await, [2]);
+}
+
+#[tokio::test]
+async fn whoever_works_gets_what_comes_without_reading_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::new(DbThreads::start(2), &folder.path().join("spool.db"), RawKey::new([1; 32]), BOT);
+    spool.commit((0..7).map(|n| row(n, 8)).collect(), UpdateId(7)).await.unwrap();
+    let next = async |after: Option<i64>| ids(&spool.next(TelegramId(8), after.map(UpdateId), 5).await.unwrap());
+    assert_eq!(next(None).await, [0, 1, 2, 3, 4], "there may be more in the file");
+    assert_eq!(next(Some(4)).await, [5, 6]);
+    spool.commit(vec![row(7, 8), row(8, 9)], UpdateId(9)).await.unwrap();
+    spool.keep(row(9, 8)).await.unwrap();
+    spool.handle.read(|db| Ok(db.execute_batch("DELETE FROM updates")?)).await.unwrap();
+    assert_eq!(next(Some(6)).await, [7, 9], "from memory");
+    spool.keep(row(10, 8)).await.unwrap();
+    spool.read_again(TelegramId(8));
+    assert_eq!(next(None).await, [10], "from the file");
+    spool.keep(row(11, 8)).await.unwrap();
+    spool.forget(TelegramId(8), None).await.unwrap();
+    assert!(next(None).await.is_empty());
 }

@@ -5,7 +5,7 @@
 //! gone. So the store remembers what was dealt with. For a redelivery that is neither kept nor dealt with it answers with
 //! a mark, which never leaves this process: who finds it asks the sender to send the message again. Owns the mark and
 //! what was asked for; must not ask itself.
-use super::overdue::Key;
+use super::late::Key;
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use whatsapp_rust::buffa::Message as _;

@@ -13,41 +13,54 @@
 //!
 //! | what | durability | why |
 //! |---|---|---|
-//! | sessions, sender keys, identities | full | written before the bytes go out; a ratchet that steps back breaks a chat |
+//! | sessions, sender keys that lease counters, and new ones; identities | full | written before the bytes go out; a counter that comes twice gives a message away |
+//! | sessions, sender keys that lease no more than before | normal, flushed within seconds | what was received is derived anew (`leases`) |
 //! | prekeys, signed prekeys | full | the server hands their public halves to strangers |
 //! | device row | full | who we are; losing the step after pairing means linking again |
 //! | app-state keys | full | the phone sends them once |
 //! | sender key status: forgetting (`false`, clear, delete) | full | a group member who must get a new key must get it |
 //! | sender key status: having (`true`) | normal | lost, a key is sent once too often |
-//! | pending inbound messages | normal | in the session's own full commit at the latest (`overdue`), which comes before the acknowledgement |
+//! | pending inbound messages, and that they were dealt with | with the next write (`late`) | in the session's own full commit at the latest |
 //! | app-state versions and MACs | normal | step back together, in order; the next sync repeats the patches |
 //! | LID map, device lists, group metadata, tc tokens, base keys | normal | caches: asked for again |
-//! | sent messages, message secrets | normal | lost, a retry or an edit of the last moment cannot be served |
+//! | sent messages | normal | contacts ask again, after a death above all, for what they cannot read |
+//! | message secrets | with the next write (`late`) | lost, an edit of the last moment cannot be read |
 
 mod app_sync;
 mod device;
+mod late;
+mod leases;
 mod lost;
 mod msg_secret;
-mod overdue;
 mod protocol;
 mod protocol_rows;
+mod recall;
 pub mod schema;
 mod signal;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rusqlite::{OptionalExtension, Params, Row};
 use tokio::sync::{Notify, SetOnce};
 use whatsapp_rust::Jid;
 use whatsapp_rust::wacore::store::error::StoreError as WaError;
+use whatsapp_rust::wacore::store::traits::{LidPnMappingEntry, TcTokenEntry};
 
+use late::Late;
+use leases::Leases;
 use lost::Asked;
 pub use lost::is_lost;
 
 use super::{Durability, Handle, StoreError, Tx};
-use overdue::Overdue;
+use recall::Recall;
 
 type WaResult<T> = std::result::Result<T, WaError>;
+
+/// A row that no other write took along is written after this. The client writes its ratchets down 25 ms after they moved.
+const LATEST: Duration = Duration::from_millis(50);
+/// What was written without a flush is flushed after this.
+const FLUSHED: Duration = Duration::from_secs(2);
 
 /// Which WhatsApp account a key store is linked to.
 #[derive(Clone, PartialEq, Eq)]
@@ -70,7 +83,11 @@ impl std::fmt::Debug for LinkedAs {
 pub struct WaStore {
     handle: Handle,
     refused: Arc<Notify>,
-    overdue: Overdue,
+    late: Late,
+    mappings: Recall<Option<LidPnMappingEntry>>,
+    tokens: Recall<Option<TcTokenEntry>>,
+    sessions: Leases,
+    sender_keys: Leases,
     addresses: Arc<SetOnce<Option<Jid>>>,
     /// Where the client can ask for a message again: what it has asked for.
     asked: Option<Arc<Asked>>,
@@ -79,7 +96,17 @@ pub struct WaStore {
 impl WaStore {
     /// Takes the handle of `wa-<account>.db`, made with [`schema::MIGRATIONS`].
     pub fn new(handle: Handle) -> WaStore {
-        WaStore { handle, refused: Arc::default(), overdue: Overdue::default(), addresses: Arc::default(), asked: None }
+        WaStore {
+            handle,
+            refused: Arc::default(),
+            late: Late::default(),
+            mappings: Recall::default(),
+            tokens: Recall::default(),
+            sessions: Leases::default(),
+            sender_keys: Leases::default(),
+            addresses: Arc::default(),
+            asked: None,
+        }
     }
 
     /// For a client that can ask for a message again: a redelivery that was neither kept nor dealt with is answered with a
@@ -122,18 +149,52 @@ impl WaStore {
         self.handle.destroy().await
     }
 
+    /// Writes down what waits for the next write.
+    ///
+    /// # Errors
+    /// Every error that writing can give; it goes on waiting.
+    pub async fn settle(&self) -> WaResult<()> {
+        if self.late.is_empty() { Ok(()) } else { self.write(Durability::Normal, |_| Ok(())).await }
+    }
+
+    /// Sees to it that nothing waits for long to be written or flushed, while the client runs. Comes to no end.
+    pub async fn write_late(&self) {
+        let mut flushed = Instant::now();
+        loop {
+            self.late.added().await;
+            tokio::time::sleep(LATEST).await;
+            if let Err(error) = self.settle().await {
+                tracing::debug!("what waits to be written waits on: {error}");
+            }
+            if flushed.elapsed() < FLUSHED {
+                // Looked at again, also when nothing more comes.
+                if self.late.is_to_be_flushed() {
+                    self.late.unflushed();
+                }
+                continue;
+            }
+            if self.late.is_to_be_flushed()
+                && let Err(error) = self.handle.sync().await
+            {
+                tracing::debug!(error.code = error.code(), "what was written is not flushed");
+                self.late.unflushed();
+            }
+            flushed = Instant::now();
+        }
+    }
+
     async fn write<T: Send + 'static>(
         &self,
         durability: Durability,
         work: impl FnOnce(&Tx<'_>) -> super::Result<T> + Send + 'static,
     ) -> WaResult<T> {
-        let overdue = self.overdue.clone();
-        let written = self.handle.tx(durability, move |tx| Ok((overdue.write(tx)?, work(tx)?))).await;
+        let late = self.late.clone();
+        let written = self.handle.tx(durability, move |tx| Ok((late.write(tx)?, work(tx)?))).await;
         if written.as_ref().is_err_and(|e| !matches!(e, StoreError::Fenced | StoreError::ShuttingDown)) {
             self.refused.notify_one();
         }
-        let (in_file, value) = written.map_err(wa_error)?;
-        self.overdue.written(&in_file);
+        let (last, value) = written.map_err(wa_error)?;
+        self.late.written(last);
         Ok(value)
     }
 

@@ -9,6 +9,7 @@ use whatsapp_rust::wacore::store::traits::{MsgSecretEntry, MsgSecretStore};
 
 use super::{WaStore, count, first};
 use crate::store::Durability::Normal;
+use crate::store::{self, Tx};
 
 const PUT: &str = "INSERT INTO msg_secret (chat, sender, msg_id, secret, expires_at, message_ts)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -17,22 +18,35 @@ const PUT: &str = "INSERT INTO msg_secret (chat, sender, msg_id, secret, expires
         expires_at = iif(expires_at = 0 OR excluded.expires_at = 0, 0, max(expires_at, excluded.expires_at)),
         message_ts = max(message_ts, excluded.message_ts)";
 
+/// Keeps one.
+pub(super) fn put(tx: &Tx<'_>, e: &MsgSecretEntry) -> store::Result<()> {
+    tx.prepare_cached(PUT)?.execute((&e.chat, &e.sender, &e.msg_id, &e.secret, e.expires_at, e.message_ts))?;
+    Ok(())
+}
+
 #[async_trait]
 impl MsgSecretStore for WaStore {
     async fn put_msg_secrets(&self, entries: Vec<MsgSecretEntry>) -> Result<usize> {
         let stored = entries.len();
-        let rows =
-            entries.into_iter().map(|e| (e.chat, e.sender, e.msg_id, e.secret, e.expires_at, e.message_ts)).collect();
-        self.exec_each(Normal, PUT, rows).await?;
+        let mut room = true;
+        for entry in entries {
+            // All are kept, also beyond those after which they are written at once.
+            room &= self.late.add(entry);
+        }
+        if !room {
+            self.settle().await?;
+        }
         Ok(stored)
     }
 
     async fn get_msg_secret(&self, chat: &str, sender: &str, msg_id: &str) -> Result<Option<Vec<u8>>> {
+        self.settle().await?;
         let sql = "SELECT secret FROM msg_secret WHERE chat = ?1 AND sender = ?2 AND msg_id = ?3";
         self.find(sql, (chat.to_owned(), sender.to_owned(), msg_id.to_owned()), first).await
     }
 
     async fn get_msg_secret_with_ts(&self, chat: &str, sender: &str, msg_id: &str) -> Result<Option<(Vec<u8>, i64)>> {
+        self.settle().await?;
         let sql = "SELECT secret, message_ts FROM msg_secret WHERE chat = ?1 AND sender = ?2 AND msg_id = ?3";
         let key = (chat.to_owned(), sender.to_owned(), msg_id.to_owned());
         self.find(sql, key, |row| Ok((row.get(0)?, row.get(1)?))).await

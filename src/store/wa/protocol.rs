@@ -5,6 +5,7 @@
 //! durability (the table in [`super`] says why).
 
 use async_trait::async_trait;
+use rusqlite::Params;
 use whatsapp_rust::wacore::store::error::Result;
 use whatsapp_rust::wacore::store::traits::{
     DeviceListRecord, LidPnMappingEntry, PendingInboundKey, PendingInboundRow, ProtocolStore, TcTokenEntry,
@@ -47,20 +48,23 @@ impl ProtocolStore for WaStore {
     }
 
     async fn get_pn_mapping(&self, phone: &str) -> Result<Option<LidPnMappingEntry>> {
-        self.find(rows::PHONE_MAPPING, (phone.to_owned(),), rows::lid_mapping).await
+        self.mappings.of(phone, self.find(rows::PHONE_MAPPING, (phone.to_owned(),), rows::lid_mapping)).await
     }
 
     async fn put_lid_mapping(&self, entry: &LidPnMappingEntry) -> Result<()> {
-        let entry = entry.clone();
-        self.write(Normal, move |tx| rows::put_lid_mapping(tx, &entry)).await
+        self.put_lid_mappings(std::slice::from_ref(entry)).await
     }
 
     async fn put_lid_mappings(&self, entries: &[LidPnMappingEntry]) -> Result<()> {
         if entries.is_empty() {
             return Ok(());
         }
-        let entries = entries.to_vec();
-        self.write(Normal, move |tx| entries.iter().try_for_each(|entry| rows::put_lid_mapping(tx, entry))).await
+        let (entries, known) = (entries.to_vec(), self.mappings.clone());
+        self.write(Normal, move |tx| {
+            known.changes();
+            entries.iter().try_for_each(|entry| rows::put_lid_mapping(tx, entry))
+        })
+        .await
     }
 
     async fn get_all_lid_mappings(&self) -> Result<Vec<LidPnMappingEntry>> {
@@ -120,16 +124,16 @@ impl ProtocolStore for WaStore {
     }
 
     async fn get_tc_token(&self, jid: &str) -> Result<Option<TcTokenEntry>> {
-        self.find(rows::TC_TOKEN, (jid.to_owned(),), rows::tc_token).await
+        self.tokens.of(jid, self.find(rows::TC_TOKEN, (jid.to_owned(),), rows::tc_token)).await
     }
 
     async fn put_tc_token(&self, jid: &str, entry: &TcTokenEntry) -> Result<()> {
         let row = (jid.to_owned(), entry.token.clone(), entry.token_timestamp, entry.sender_timestamp);
-        self.exec(Normal, rows::PUT_TC_TOKEN, row).await.map(drop)
+        self.change_tokens(rows::PUT_TC_TOKEN, row).await.map(drop)
     }
 
     async fn delete_tc_token(&self, jid: &str) -> Result<()> {
-        self.exec(Normal, "DELETE FROM tc_token WHERE jid = ?1", (jid.to_owned(),)).await.map(drop)
+        self.change_tokens("DELETE FROM tc_token WHERE jid = ?1", (jid.to_owned(),)).await.map(drop)
     }
 
     async fn get_all_tc_token_jids(&self) -> Result<Vec<String>> {
@@ -137,19 +141,20 @@ impl ProtocolStore for WaStore {
     }
 
     async fn delete_expired_tc_tokens(&self, token_cutoff: i64, sender_cutoff: i64) -> Result<u32> {
-        self.exec(Normal, rows::EXPIRE_TC_TOKENS, (token_cutoff, sender_cutoff)).await.map(count)
+        self.change_tokens(rows::EXPIRE_TC_TOKENS, (token_cutoff, sender_cutoff)).await.map(count)
     }
 
     async fn touch_tc_token_sender_timestamp(&self, jid: &str, sender_timestamp: i64) -> Result<()> {
-        self.exec(Normal, rows::TOUCH_TC_TOKEN, (jid.to_owned(), sender_timestamp)).await.map(drop)
+        self.change_tokens(rows::TOUCH_TC_TOKEN, (jid.to_owned(), sender_timestamp)).await.map(drop)
     }
 
     async fn store_received_tc_token(&self, jid: &str, token: &[u8], token_timestamp: i64) -> Result<()> {
         let row = (jid.to_owned(), token.to_vec(), token_timestamp);
-        self.exec(Normal, rows::RECEIVE_TC_TOKEN, row).await.map(drop)
+        self.change_tokens(rows::RECEIVE_TC_TOKEN, row).await.map(drop)
     }
 
     async fn store_sent_message(&self, chat_jid: &str, message_id: &str, payload: &[u8]) -> Result<()> {
+        // At once: after a death contacts ask again for what they cannot read, and only here is it found.
         let row = (chat_jid.to_owned(), message_id.to_owned(), payload.to_vec(), now_secs());
         self.exec(Normal, rows::STORE_SENT, row).await.map(drop)
     }
@@ -169,8 +174,8 @@ impl ProtocolStore for WaStore {
 
     async fn get_pending_inbound(&self, chat: &str, sender: &str, id: &str) -> Result<Option<Vec<u8>>> {
         let key = (chat.to_owned(), sender.to_owned(), id.to_owned());
-        if let Some(kept) = self.overdue.get(&key) {
-            return Ok(Some(kept));
+        if let Some(known) = self.late.get(&key) {
+            return Ok(known);
         }
         let sql = "SELECT message FROM pending_inbound WHERE chat = ?1 AND sender = ?2 AND id = ?3";
         if let Some(kept) = self.find(sql, key.clone(), first).await? {
@@ -203,15 +208,15 @@ impl ProtocolStore for WaStore {
             .map(|r| (r.chat.to_owned(), r.sender.to_owned(), r.id.to_owned(), r.message.to_vec(), now))
             .collect();
         let keep = |(chat, sender, id, message, at): &(String, String, String, Vec<u8>, i64)| {
-            self.overdue.keep((chat.clone(), sender.clone(), id.clone()), message.clone(), *at)
+            self.late.keep((chat.clone(), sender.clone(), id.clone()), message.clone(), *at)
         };
         if let Some(asked) = &self.asked {
             owned.iter().for_each(|(chat, sender, id, ..)| asked.came(&(chat.clone(), sender.clone(), id.clone())));
         }
-        // Before this waits for its turn: the ratchet that has moved on may be in the queue already, and whichever write
-        // comes first carries what is kept.
+        // The ratchet that has moved on may stand in the queue already: whichever write comes first carries what is kept.
+        // Where it may be in the file, that write is not waited for.
         if owned.iter().all(keep) {
-            return self.write(Normal, |_| Ok(())).await;
+            return if self.late.may_have_moved() { self.settle().await } else { Ok(()) };
         }
         self.exec_each(Normal, rows::STORE_PENDING, owned).await
     }
@@ -222,12 +227,23 @@ impl ProtocolStore for WaStore {
             return self.exec_each(Normal, rows::DELETE_PENDING, owned).await;
         };
         let now = now_secs();
-        self.write(Normal, move |tx| {
-            for (chat, sender, id) in owned.into_iter().filter(|key| !asked.holds(key)) {
-                tx.prepare_cached(rows::DELETE_PENDING)?.execute((&chat, &sender, &id))?;
-                tx.prepare_cached(rows::NOTE_DONE)?.execute((chat, sender, id, now))?;
+        for key in owned.into_iter().filter(|key| !asked.holds(key)) {
+            if !self.late.done(key.clone(), now) {
+                self.settle().await?;
+                self.late.done(key, now);
             }
-            Ok(())
+        }
+        Ok(())
+    }
+}
+
+impl WaStore {
+    /// Runs a statement that changes tokens.
+    async fn change_tokens(&self, sql: &'static str, params: impl Params + Send + 'static) -> Result<usize> {
+        let known = self.tokens.clone();
+        self.write(Normal, move |tx| {
+            known.changes();
+            Ok(tx.prepare_cached(sql)?.execute(params)?)
         })
         .await
     }

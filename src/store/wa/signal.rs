@@ -1,7 +1,7 @@
 //! Identities, sessions, prekeys and sender keys.
 //!
-//! Answers the Signal protocol's questions. Every write here is [`Full`]: it happens before bytes that
-//! depend on it go out. Must not bring back what was deleted (a used prekey above all).
+//! Answers the Signal protocol's questions. A write here is [`Full`]: it happens before bytes that depend on it go out; but for a
+//! record on which none do ([`super::leases`]). Must not bring back what was deleted (a used prekey above all).
 
 use std::sync::Arc;
 
@@ -10,8 +10,9 @@ use bytes::Bytes;
 use whatsapp_rust::wacore::store::error::Result;
 use whatsapp_rust::wacore::store::traits::SignalStore;
 
-use super::{WaStore, first, wa_error};
-use crate::store::Durability::Full;
+use super::leases::Leases;
+use super::{WaStore, first};
+use crate::store::Durability::{Full, Normal};
 
 const PUT_IDENTITY: &str =
     "INSERT INTO identity (address, key) VALUES (?1, ?2) ON CONFLICT (address) DO UPDATE SET key = excluded.key";
@@ -51,14 +52,16 @@ impl SignalStore for WaStore {
     }
 
     async fn put_session(&self, address: &str, session: &[u8]) -> Result<()> {
+        self.sessions.forget(address);
         self.exec(Full, PUT_SESSION, (address.to_owned(), session.to_vec())).await.map(drop)
     }
 
     async fn put_sessions_batch(&self, sessions: &[(Arc<str>, Bytes)]) -> Result<()> {
-        put_records(self, PUT_SESSION, sessions).await
+        put_records(self, PUT_SESSION, &self.sessions, sessions).await
     }
 
     async fn delete_session(&self, address: &str) -> Result<()> {
+        self.sessions.forget(address);
         self.exec(Full, "DELETE FROM session WHERE address = ?1", (address.to_owned(),)).await.map(drop)
     }
 
@@ -135,11 +138,12 @@ impl SignalStore for WaStore {
     }
 
     async fn put_sender_key(&self, address: &str, record: &[u8]) -> Result<()> {
+        self.sender_keys.forget(address);
         self.exec(Full, PUT_SENDER_KEY, (address.to_owned(), record.to_vec())).await.map(drop)
     }
 
     async fn put_sender_keys_batch(&self, sender_keys: &[(Arc<str>, Bytes)]) -> Result<()> {
-        put_records(self, PUT_SENDER_KEY, sender_keys).await
+        put_records(self, PUT_SENDER_KEY, &self.sender_keys, sender_keys).await
     }
 
     async fn get_sender_key(&self, address: &str) -> Result<Option<Vec<u8>>> {
@@ -147,22 +151,31 @@ impl SignalStore for WaStore {
     }
 
     async fn delete_sender_key(&self, address: &str) -> Result<()> {
+        self.sender_keys.forget(address);
         self.exec(Full, "DELETE FROM sender_key WHERE address = ?1", (address.to_owned(),)).await.map(drop)
     }
 }
 
 /// Writes (address, record) rows in one transaction. The clone shares the addresses and the records.
-async fn put_records(store: &WaStore, sql: &'static str, records: &[(Arc<str>, Bytes)]) -> Result<()> {
+async fn put_records(store: &WaStore, sql: &'static str, leases: &Leases, records: &[(Arc<str>, Bytes)]) -> Result<()> {
     if records.is_empty() {
         return Ok(());
     }
-    let records = records.to_vec();
-    let written = store.handle.tx(Full, move |tx| {
+    let rows = records.to_vec();
+    let _moving = store.late.moves();
+    let durability = if leases.raised(records) { Full } else { Normal };
+    let written = store.write(durability, move |tx| {
         let mut statement = tx.prepare_cached(sql)?;
-        for (address, record) in &records {
+        for (address, record) in &rows {
             statement.execute((&**address, &record[..]))?;
         }
         Ok(())
     });
-    written.await.map_err(wa_error)
+    let written = written.await;
+    match &written {
+        Ok(()) if durability == Normal => store.late.unflushed(),
+        Ok(()) => {}
+        Err(_) => records.iter().for_each(|(address, _)| leases.forget(address)),
+    }
+    written
 }

@@ -211,23 +211,111 @@ async fn sweeps_and_lookups_use_their_indexes() {
     }
 }
 
+/// Sets how many pages the file may have.
+async fn limit(store: &WaStore, pages: u32) {
+    let sql = format!("PRAGMA max_page_count = {pages}");
+    store.handle().read(move |db| Ok(db.query_row(&sql, [], |_| Ok(()))?)).await.unwrap();
+}
+
+/// How many rows a table in the file has.
+async fn rows(store: &WaStore, table: &str) -> i64 {
+    let sql = format!("SELECT count(*) FROM {table}");
+    store.handle().read(move |db| Ok(db.query_row(&sql, [], |row| row.get(0))?)).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_received_message_that_cannot_be_written_is_kept_until_it_is() {
     let (_folder, store) = new();
-    store.store_pending_inbound("c", "s", "first", b"1").await.unwrap();
-    let limit = |pages: u32| {
-        let sql = format!("PRAGMA max_page_count = {pages}");
-        store.handle().read(move |db| Ok(db.query_row(&sql, [], |_| Ok(()))?))
-    };
-    limit(1).await.unwrap();
-    let message = vec![7; 200_000];
-    assert!(store.store_pending_inbound("c", "s", "late", &message).await.is_err());
-    assert_eq!(store.get_pending_inbound("c", "s", "late").await.unwrap().as_ref(), Some(&message));
-    limit(1_000_000).await.unwrap();
-    // The next write of anything takes it along.
     store.put_session("anybody", b"ratchet").await.unwrap();
+    limit(&store, 1).await;
+    let message = vec![7; 200_000];
+    store.store_pending_inbound("c", "s", "late", &message).await.unwrap();
+    assert!(store.put_session("anybody", b"moved on").await.is_err(), "not before what it moved on for");
+    assert_eq!(store.get_session("anybody").await.unwrap().unwrap(), &b"ratchet"[..]);
+    assert_eq!(store.get_pending_inbound("c", "s", "late").await.unwrap().as_ref(), Some(&message));
+    limit(&store, 1_000_000).await;
+    // The next write of anything takes it along.
+    store.put_session("anybody", b"moved on").await.unwrap();
     let again = WaStore::new(store.handle().clone());
     assert_eq!(again.get_pending_inbound("c", "s", "late").await.unwrap(), Some(message));
     store.delete_pending_inbound("c", "s", "late").await.unwrap();
     assert_eq!(store.get_pending_inbound("c", "s", "late").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_received_message_goes_with_its_ratchet_or_is_dealt_with() {
+    let (_folder, store) = new();
+    let store = store.telling_what_is_lost();
+    store.store_pending_inbound("c", "s", "quick", b"1").await.unwrap();
+    store.store_pending_inbound("c", "s", "slow", b"2").await.unwrap();
+    store.delete_pending_inbound("c", "s", "quick").await.unwrap();
+    assert_eq!(store.get_pending_inbound("c", "s", "quick").await.unwrap(), None);
+    assert_eq!((rows(&store, "pending_inbound").await, rows(&store, "inbound_done").await), (0, 0));
+    store.put_sessions_batch(&[("s".into(), (&b"ratchet"[..]).into())]).await.unwrap();
+    // The one was dealt with before, the other waits in the file for its owner.
+    assert_eq!((rows(&store, "pending_inbound").await, rows(&store, "inbound_done").await), (1, 1));
+    let killed = WaStore::new(store.handle().clone()).telling_what_is_lost();
+    assert_eq!(killed.get_pending_inbound("c", "s", "quick").await.unwrap(), None);
+    assert_eq!(killed.get_pending_inbound("c", "s", "slow").await.unwrap().as_deref(), Some(&b"2"[..]));
+    store.delete_pending_inbound("c", "s", "slow").await.unwrap();
+    store.settle().await.unwrap();
+    assert_eq!((rows(&store, "pending_inbound").await, rows(&store, "inbound_done").await), (0, 2));
+}
+
+#[tokio::test]
+async fn a_message_whose_ratchet_may_be_in_the_file_already_waits_for_nothing() {
+    let (_folder, store) = new();
+    let store = store.telling_what_is_lost();
+    store.put_sessions_batch(&[("s".into(), (&b"ratchet"[..]).into())]).await.unwrap();
+    store.store_pending_inbound("c", "s", "early", b"1").await.unwrap();
+    assert_eq!(rows(&store, "pending_inbound").await, 1);
+    tokio::time::sleep(Duration::from_millis(15)).await;
+    store.store_pending_inbound("c", "s", "usual", b"2").await.unwrap();
+    assert_eq!(rows(&store, "pending_inbound").await, 1);
+}
+
+#[tokio::test]
+async fn secrets_go_with_the_next_write_and_are_found_before() {
+    let (_folder, store) = new();
+    let secret = |n: u32| MsgSecretEntry {
+        chat: "c".into(),
+        sender: "s".into(),
+        msg_id: n.to_string().into(),
+        secret: [7; 32],
+        expires_at: 0,
+        message_ts: 1,
+    };
+    store.put_msg_secrets(vec![secret(0)]).await.unwrap();
+    assert_eq!(rows(&store, "msg_secret").await, 0);
+    store.store_sent_message("c", "one", b"1").await.unwrap();
+    assert_eq!((rows(&store, "msg_secret").await, rows(&store, "sent_message").await), (1, 1));
+    store.put_msg_secrets(vec![secret(1)]).await.unwrap();
+    assert_eq!(store.get_msg_secret("c", "s", "1").await.unwrap().unwrap(), [7; 32]);
+    for n in 0..200 {
+        store.put_msg_secrets(vec![secret(n)]).await.unwrap();
+    }
+    assert!(rows(&store, "msg_secret").await >= 128, "many are written without being asked for");
+}
+
+#[tokio::test]
+async fn an_answer_is_remembered_until_it_changes() {
+    let (_folder, store) = new();
+    assert!(store.get_pn_mapping("123").await.unwrap().is_none());
+    assert!(store.get_tc_token("a@s").await.unwrap().is_none());
+    let entry = LidPnMappingEntry {
+        lid: "9".into(),
+        phone_number: "123".into(),
+        created_at: 1,
+        updated_at: 1,
+        learning_source: "usync".into(),
+    };
+    store.put_lid_mapping(&entry).await.unwrap();
+    store.touch_tc_token_sender_timestamp("a@s", 5).await.unwrap();
+    assert_eq!(store.get_pn_mapping("123").await.unwrap().unwrap().lid, entry.lid);
+    assert_eq!(store.get_tc_token("a@s").await.unwrap().unwrap().sender_timestamp, Some(5));
+    // Nobody else writes here, so nobody else is asked.
+    store.handle().read(|db| Ok(db.execute_batch("DELETE FROM phone_map; DELETE FROM tc_token;")?)).await.unwrap();
+    assert!(store.get_pn_mapping("123").await.unwrap().is_some());
+    store.delete_tc_token("b@s").await.unwrap();
+    assert!(store.get_tc_token("a@s").await.unwrap().is_none(), "asked again after a change");
 }

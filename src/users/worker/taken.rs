@@ -109,8 +109,7 @@ async fn forget(entry: &UserEntry, vault: &Vault, updates: &[UpdateId]) -> Resul
     }
     let (noted, flushed) = tokio::join!(entry.note_awake_for_good(), vault.db().sync());
     noted.and(flushed)?;
-    entry.shared.spool.next(entry.id(), updates, None, 0).await?;
-    Ok(())
+    entry.shared.spool.done(entry.id(), updates).await
 }
 
 fn stay(entry: &UserEntry, e: &crate::store::StoreError) {

@@ -13,6 +13,7 @@ use super::shared::{Hook, Listener, Shared, Watch};
 use super::transport::{Dialer, Endpoint};
 use crate::domain::{AccountId, ClientEvent, Jid, LoginMethod, LoginStep, Reason, Timestamp};
 use crate::limits::{Backoff, Failure, retry};
+use crate::store::WaStore;
 use crate::whatsapp::{Client, EventSink, SendOutcome, StartError};
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -24,7 +25,7 @@ use whatsapp_rust::bot::{Bot, BotBuilderError};
 use whatsapp_rust::wacore::iq::devices::RemoveCompanionDeviceSpec;
 use whatsapp_rust::wacore::proto_helpers::MessageBuilderExt;
 use whatsapp_rust::wacore::store::DevicePropsOverride;
-use whatsapp_rust::wacore::store::traits::Backend;
+use whatsapp_rust::wacore::store::traits::{Backend, DeviceStore};
 use whatsapp_rust::waproto::whatsapp as wa;
 use whatsapp_rust::waproto::whatsapp::device_props::PlatformType;
 use whatsapp_rust::{IqError, Jid as WaJid, NodeFilter, SendError, SendOptions};
@@ -57,6 +58,7 @@ pub(super) struct Signs {
 /// A client on whatsapp-rust.
 pub(super) struct WebClient {
     shared: Arc<Shared>,
+    keys: Arc<WaStore>,
     client: Mutex<Option<Arc<whatsapp_rust::Client>>>,
     run: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
@@ -67,7 +69,7 @@ impl WebClient {
         setup: &Setup,
         account: AccountId,
         login: Option<LoginMethod>,
-        keys: Arc<dyn Backend>,
+        keys: Arc<WaStore>,
         signs: Signs,
         sink: Arc<dyn EventSink>,
     ) -> Result<Arc<WebClient>, StartError> {
@@ -85,7 +87,7 @@ impl WebClient {
             signs.unstored,
             setup.silence,
         );
-        let bot = match build(setup, &shared, keys).await {
+        let bot = match build(setup, &shared, Arc::clone(&keys) as Arc<dyn Backend>).await {
             Ok(bot) => bot,
             Err(error) => {
                 tasks.stop();
@@ -104,10 +106,12 @@ impl WebClient {
         spawn_unavailable_watch(&shared);
         shared.tasks.spawn(redeliver(Arc::clone(&shared)));
         shared.tasks.spawn(pulse::watch(Arc::clone(&shared)));
+        let late = Arc::clone(&keys);
+        shared.tasks.spawn(async move { late.write_late().await });
         if let (None, Some(method)) = (linked, login) {
             tasks.spawn(link::watch(Arc::clone(&shared), method, setup.login_timeout));
         }
-        Ok(Arc::new(WebClient { shared, client: Mutex::new(Some(client)), run: Mutex::new(Some(run)) }))
+        Ok(Arc::new(WebClient { shared, keys, client: Mutex::new(Some(client)), run: Mutex::new(Some(run)) }))
     }
 
     fn client(&self) -> Option<Arc<whatsapp_rust::Client>> {
@@ -332,6 +336,9 @@ impl Client for WebClient {
             tracing::error!(account.id = %self.shared.account, event = "client_stuck",
                 "a task of a closed WhatsApp client does not end");
             clean = false;
+        }
+        if let Err(error) = self.keys.settle().await {
+            tracing::debug!(account.id = %self.shared.account, "what waits to be written stays so: {error}");
         }
         self.shared.silence();
         clean
