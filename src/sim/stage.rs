@@ -5,10 +5,10 @@ use super::telegram::client::SimUser;
 use super::telegram::wire::SimMessage;
 use super::telegram::{self, RateLimits, TelegramSim};
 use super::whatsapp::{self, WhatsAppSim};
+use crate::session::servers::HeldPort;
 use crate::sim::english;
 use anyhow::{Context as _, bail, ensure};
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -78,7 +78,7 @@ pub struct Stage {
     pub whatsapp: WhatsAppSim,
     config: StageConfig,
     /// Where the daemon listens, where it does.
-    http: SocketAddr,
+    http: HeldPort,
     daemon: Option<Child>,
     starts: usize,
     /// How long the log was when the daemon was last started.
@@ -104,7 +104,7 @@ impl Stage {
             sim.media_hosts.clone_from(&config.media_hosts);
         }
         let whatsapp = WhatsAppSim::start(sim).await?;
-        let http = free_address()?;
+        let http = HeldPort::take()?;
         let mut stage = Stage { telegram, whatsapp, config, http, daemon: None, starts: 0, log_begin: 0 };
         stage.write_config()?;
         stage.start().await?;
@@ -138,7 +138,7 @@ impl Stage {
 
     /// Where the daemon answers over HTTP, where it does.
     pub fn http_url(&self) -> String {
-        format!("http://{}", self.http)
+        format!("http://{}", self.http.address())
     }
 
     /// Has updates come in this way from the next start on.
@@ -152,7 +152,7 @@ impl Stage {
 
     /// The lines about updates and HTTP: those of `[telegram]`, and whole sections.
     fn way_in(&self) -> (&'static str, String) {
-        let listen = format!("[http]\nlisten = \"{}\"\n\n", self.http);
+        let listen = format!("[http]\nlisten = \"{}\"\n\n", self.http.address());
         match self.config.updates {
             Updates::Polling => ("", if self.config.http { listen } else { String::new() }),
             Updates::Webhook => {
@@ -356,21 +356,6 @@ pub fn code_in(message: &SimMessage) -> anyhow::Result<String> {
     let code: String = line.rsplit(' ').next().unwrap_or_default().replace('-', "");
     ensure!(code.len() == 8, "no code in the message");
     Ok(code)
-}
-
-/// An address of this machine that nobody else uses: below the ports that the system gives out by itself, so that it stays
-/// free while the daemon is down.
-fn free_address() -> std::io::Result<SocketAddr> {
-    let mut last = std::io::ErrorKind::AddrInUse.into();
-    for _ in 0..16 {
-        let [a, b, c]: [u8; 3] = rand::random();
-        let address = SocketAddr::from((Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254)), 24_680));
-        match TcpListener::bind(address) {
-            Ok(_) => return Ok(address),
-            Err(e) => last = e,
-        }
-    }
-    Err(last)
 }
 
 fn private(path: &Path) -> std::io::Result<()> {

@@ -56,10 +56,12 @@ impl AccountSink {
             })
             .await
             .map_err(|e| SinkError(Box::new(e)))?;
-        vault.db().sync().await.map_err(|e| SinkError(Box::new(e)))?;
+        let flushed = vault.db().sync().await;
+        // Also where the disk did not take it: WhatsApp delivers again what is stored already, and then nobody is woken.
         if applied.talk {
             self.entry.talk.notify_one();
         }
+        flushed.map_err(|e| SinkError(Box::new(e)))?;
         Ok(new)
     }
 

@@ -1,6 +1,7 @@
 //! A Bot API server that somebody else might have written: small, with habits of its own, and with nothing of ours in it.
 use super::http::{self, Framing, Request};
 use super::methods::{LUXURY, METHODS, bad, buttons_of, done, file_of};
+use sekat::session::servers::HeldPort;
 use serde_json::{Value, json};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -100,7 +101,7 @@ struct State {
 
 pub struct Telegram {
     pub habits: Habits,
-    port: u16,
+    port: HeldPort,
     state: Mutex<State>,
     news: watch::Sender<u64>,
     serving: Mutex<Option<JoinHandle<()>>>,
@@ -115,14 +116,14 @@ impl Telegram {
 
     /// Knows its address and does not listen yet.
     pub async fn later(habits: Habits) -> anyhow::Result<Arc<Telegram>> {
-        let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
+        let port = HeldPort::take()?;
         let state = State { next_update: habits.first_update.max(1), ..State::default() };
         let (news, _) = watch::channel(0);
         Ok(Arc::new(Telegram { habits, port, state: Mutex::new(state), news, serving: Mutex::default() }))
     }
 
     pub async fn open(self: &Arc<Self>) -> anyhow::Result<()> {
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).await?;
+        let listener = TcpListener::bind(self.port.address()).await?;
         let me = Arc::clone(self);
         let serving = tokio::spawn(async move {
             let mut peers = tokio::task::JoinSet::new();
@@ -136,7 +137,7 @@ impl Telegram {
     }
 
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}{}", self.port, self.habits.prefix)
+        format!("http://{}{}", self.port.address(), self.habits.prefix)
     }
 
     /// The next call of this method goes wrong.

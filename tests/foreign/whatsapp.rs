@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
+use sekat::session::servers::HeldPort;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -101,7 +102,7 @@ pub(super) struct State {
 
 pub struct WhatsApp {
     pub habits: Habits,
-    port: u16,
+    port: HeldPort,
     identity: Mutex<Arc<Identity>>,
     phones: KeyPair,
     state: Mutex<State>,
@@ -110,7 +111,7 @@ pub struct WhatsApp {
 
 impl WhatsApp {
     pub async fn start(habits: Habits) -> anyhow::Result<Arc<WhatsApp>> {
-        let port = TcpListener::bind("127.0.0.1:0").await?.local_addr()?.port();
+        let port = HeldPort::take()?;
         let server = Arc::new(WhatsApp {
             habits,
             port,
@@ -124,7 +125,7 @@ impl WhatsApp {
     }
 
     pub async fn open(self: &Arc<Self>) -> anyhow::Result<()> {
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).await?;
+        let listener = TcpListener::bind(self.port.address()).await?;
         let me = Arc::clone(self);
         let serving = tokio::spawn(async move {
             let mut peers = JoinSet::new();
@@ -148,7 +149,7 @@ impl WhatsApp {
     }
 
     pub fn url(&self) -> String {
-        format!("ws://127.0.0.1:{}/ws/chat", self.port)
+        format!("ws://{}/ws/chat", self.port.address())
     }
 
     /// Has another key from now on; who is connected stays so.

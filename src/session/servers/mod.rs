@@ -3,6 +3,7 @@
 //! Owns the processes: they end with the value, and with this process however it ends. They can be stopped, killed, frozen,
 //! started anew, and partitioned. Not in a production build.
 
+mod port;
 mod postgres;
 mod process;
 mod proxy;
@@ -11,10 +12,10 @@ mod redis;
 mod tests;
 
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+pub use self::port::HeldPort;
 pub use self::postgres::{PostgresOptions, PostgresServer};
 pub use self::process::Running;
 pub use self::proxy::{Path, Proxy};
@@ -31,10 +32,6 @@ pub struct Certificate {
 
 /// How long a server may take to come up or to end.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
-}
 
 /// Asks again and again until it is so.
 fn wait_until(mut is_so: impl FnMut() -> io::Result<bool>) -> io::Result<()> {

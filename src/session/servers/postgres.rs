@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::TcpStream;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::process::{Process, Running};
-use super::{Certificate, free_port, wait_until};
+use super::{Certificate, HeldPort, wait_until};
 
 /// The one that PostgreSQL runs as where we are root, which it refuses to be. Its package makes it.
 const USER: &str = "postgres";
@@ -32,7 +32,7 @@ pub struct PostgresServer {
     /// Before the folder: ended first.
     running: Running,
     dir: TempDir,
-    port: u16,
+    port: HeldPort,
     options: PostgresOptions,
 }
 
@@ -43,7 +43,7 @@ impl PostgresServer {
     /// When it does not come up; `apt-get install postgresql` brings it.
     pub fn start(options: PostgresOptions) -> io::Result<Self> {
         let dir = tempfile::Builder::new().prefix("sekat-postgres-").tempdir()?;
-        let mut server = PostgresServer { dir, port: free_port()?, options, running: Running::ended_by("INT") };
+        let mut server = PostgresServer { dir, port: HeldPort::take()?, options, running: Running::ended_by("INT") };
         server.make()?;
         server.up()?;
         server.sql("CREATE DATABASE sekat")?;
@@ -52,7 +52,7 @@ impl PostgresServer {
 
     /// Its port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// How to reach it, by `port`: its own, or a proxy's.
@@ -63,7 +63,7 @@ impl PostgresServer {
 
     /// How to reach it.
     pub fn url(&self) -> String {
-        self.url_at(self.port)
+        self.url_at(self.port())
     }
 
     fn data(&self) -> PathBuf {
@@ -91,7 +91,7 @@ impl PostgresServer {
         let mut text = format!(
             "port = {}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = 60\n\
              shared_buffers = 16MB\nfsync = {}\nlog_min_messages = fatal\n",
-            self.port,
+            self.port(),
             if self.options.flush { "on" } else { "off" }
         );
         if let Some(tls) = &self.options.tls {
@@ -137,9 +137,9 @@ impl PostgresServer {
     /// What the server said.
     pub fn sql(&self, text: &str) -> io::Result<String> {
         // Quicker to learn that nobody is there than from psql.
-        drop(TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?);
+        drop(TcpStream::connect(self.port.address())?);
         let mut command = Command::new(program("psql")?);
-        let port = self.port.to_string();
+        let port = self.port().to_string();
         command.args(["-h", "127.0.0.1", "-p", &port, "-U", "sekat", "-X", "-At", "-v", "ON_ERROR_STOP=1", "-c", text]);
         let database = if text.starts_with("CREATE DATABASE") || text == "SELECT 1" { "postgres" } else { "sekat" };
         command.args(["-d", database]).env("PGCONNECT_TIMEOUT", "10").stdin(Stdio::null());

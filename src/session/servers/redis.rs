@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::TcpStream;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::process::{Process, Running};
-use super::{Certificate, free_port, wait_until};
+use super::{Certificate, HeldPort, wait_until};
 
 /// How it is set up.
 #[derive(Debug, Clone, Default)]
@@ -29,8 +29,8 @@ pub struct RedisServer {
     /// Before the folder: ended first.
     running: Running,
     dir: TempDir,
-    port: u16,
-    tls_port: u16,
+    port: HeldPort,
+    tls_port: HeldPort,
     options: RedisOptions,
 }
 
@@ -43,8 +43,8 @@ impl RedisServer {
         let dir = tempfile::Builder::new().prefix("sekat-redis-").tempdir()?;
         let mut server = RedisServer {
             dir,
-            port: free_port()?,
-            tls_port: free_port()?,
+            port: HeldPort::take()?,
+            tls_port: HeldPort::take()?,
             options,
             running: Running::ended_by("TERM"),
         };
@@ -54,12 +54,12 @@ impl RedisServer {
 
     /// The port in clear.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// The port under TLS.
     pub fn tls_port(&self) -> u16 {
-        self.tls_port
+        self.tls_port.number()
     }
 
     /// Where the snapshot lies.
@@ -74,12 +74,12 @@ impl RedisServer {
     pub fn up(&mut self) -> io::Result<()> {
         let mut text = format!(
             "port {}\nbind 127.0.0.1\ndir {}\nsave \"\"\nappendonly no\ndaemonize no\nenable-debug-command local\n",
-            self.port,
+            self.port(),
             self.dir.path().display()
         );
         if let Some(tls) = &self.options.tls {
             let (certificate, key) = (tls.certificate.display(), tls.key.display());
-            text += &format!("tls-port {}\ntls-cert-file {certificate}\ntls-key-file {key}\n", self.tls_port);
+            text += &format!("tls-port {}\ntls-cert-file {certificate}\ntls-key-file {key}\n", self.tls_port());
             text += "tls-auth-clients no\n";
         }
         if let Some(password) = &self.options.password {
@@ -108,7 +108,7 @@ impl RedisServer {
     /// # Errors
     /// When it does not answer.
     pub fn command(&self, words: &[&str]) -> io::Result<String> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        let mut stream = TcpStream::connect(self.port.address())?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let mut reader = BufReader::new(stream.try_clone()?);
         if let Some(password) = &self.options.password {

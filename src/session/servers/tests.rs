@@ -141,7 +141,8 @@ async fn a_server_without_tls_is_not_spoken_to_in_clear_instead() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_cannot_be_reached_is_told_from_who_does_not_answer() {
-    let nobody = free_port().unwrap();
+    let held = HeldPort::take().unwrap();
+    let nobody = held.number();
     assert_eq!(code(redis(&format!("redis://127.0.0.1:{nobody}"), trust(None)).await), "session-server-unreachable");
     let url = format!("postgres://a@127.0.0.1:{nobody}/a");
     assert_eq!(code(postgres(&url, trust(None)).await), "session-server-unreachable");

@@ -3,12 +3,13 @@
 //!
 //! Owns the processes and a temporary folder; both go with it.
 use super::usage::{self, Usage};
+use crate::session::servers::HeldPort;
 use crate::sim::english;
 use crate::sim::telegram::client::{SimClient, SimUser};
 use crate::sim::telegram::{self};
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Value, json};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -33,6 +34,7 @@ pub struct Bed {
     pub telegram: SimClient,
     whatsapp: Control,
     binary: PathBuf,
+    _ports: [HeldPort; 3],
     folder: TempDir,
 }
 
@@ -69,7 +71,8 @@ impl Bed {
     /// When one of them does not start.
     pub async fn open(binary: &Path, store: &str, whatsapp: &str) -> anyhow::Result<Bed> {
         let folder = tempfile::Builder::new().prefix("sekat-load-").tempdir()?;
-        let (tg, wa, control) = (free()?, free()?, free()?);
+        let ports = [HeldPort::take()?, HeldPort::take()?, HeldPort::take()?];
+        let [tg, wa, control] = ports.each_ref().map(HeldPort::address);
         let telegram_child = child(binary, &["telegram", "--unlimited", "--listen", &tg.to_string()])?;
         let args = ["whatsapp", "--listen", &wa.to_string(), "--control", &control.to_string()];
         let whatsapp_child = child(binary, &args)?;
@@ -83,6 +86,7 @@ impl Bed {
                 http: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(600)).build()?,
             },
             binary: binary.to_owned(),
+            _ports: ports,
             folder,
         };
         bed.write_config(tg, wa, store, whatsapp)?;
@@ -260,9 +264,4 @@ fn child(binary: &Path, args: &[&str]) -> anyhow::Result<Child> {
     let mut command = Command::new(binary);
     command.args(args).stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     command.spawn().context("start a simulator")
-}
-
-/// A free port of this machine. Another process may take it before it is used; then the run fails and says so.
-fn free() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

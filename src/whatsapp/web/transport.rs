@@ -186,7 +186,10 @@ mod tests {
     #[cfg(feature = "demo")]
     #[tokio::test]
     async fn a_name_with_several_addresses_is_reached_on_any_of_them() {
-        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        // Bound, so that nobody else is given its port, and not listened on.
+        let silent = tokio::net::TcpSocket::new_v4().unwrap();
+        silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let nobody = silent.local_addr().unwrap();
         let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let somebody = server.local_addr().unwrap();
         tokio::spawn(async move {
