@@ -1,13 +1,14 @@
 //! How do many who read at the same moment share one question?
 //!
 //! Owns what waits to be asked. A few ask for themselves, which is quickest; while they do, the keys of all others are put together
-//! and asked for with one command, as soon as the one before it is answered. A key is asked for after its reader came, so each is
-//! told what would have been told to him alone. What fails is told to all who wait, and ends it.
+//! and asked for with one command, as soon as one of the two before it is answered: Redis finds one while the other's readers are told. A
+//! key is asked for after its reader came, so each is told what would have been told to him alone. What fails is told to all
+//! whom it was asked for, and ends the asking; where nobody asks any more, those who still wait are told so.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -19,7 +20,9 @@ use crate::session::redis::value;
 use crate::session::row::Row;
 
 /// How many ask for themselves.
-const ALONE: usize = 4;
+const ALONE: usize = 2;
+/// How many commands are under way for the others.
+const COMMANDS: usize = 2;
 /// How many keys one command asks for, and how many wait for it.
 const TOGETHER: usize = 128;
 
@@ -42,15 +45,18 @@ pub(super) struct Gather {
     deadline: Duration,
     alone: Semaphore,
     waiting: mpsc::Sender<Ask>,
-    _task: AbortOnDropHandle<()>,
+    _tasks: [AbortOnDropHandle<()>; COMMANDS],
 }
 
 impl Gather {
     /// `deadline`: how long one command may take. Who reads waits for two of them at most.
     pub fn new(epoch: Arc<Epoch>, deadline: Duration) -> Self {
         let (waiting, asks) = mpsc::channel(TOGETHER);
-        let task = AbortOnDropHandle::new(tokio::spawn(answer(Arc::clone(&epoch), deadline, asks)));
-        Gather { epoch, deadline, alone: Semaphore::new(ALONE), waiting, _task: task }
+        let asks = Arc::new(Mutex::new(asks));
+        let tasks = std::array::from_fn(|_| {
+            AbortOnDropHandle::new(tokio::spawn(answer(Arc::clone(&epoch), deadline, Arc::clone(&asks))))
+        });
+        Gather { epoch, deadline, alone: Semaphore::new(ALONE), waiting, _tasks: tasks }
     }
 
     /// What is under a key.
@@ -86,25 +92,34 @@ async fn ask(epoch: &Epoch, deadline: Duration, places: &[&str]) -> All {
 }
 
 /// Asks for what waits, until that fails or nobody can ask any more.
-async fn answer(epoch: Arc<Epoch>, deadline: Duration, mut waiting: mpsc::Receiver<Ask>) {
-    let mut asks: Vec<Ask> = Vec::with_capacity(TOGETHER);
-    while waiting.recv_many(&mut asks, TOGETHER).await > 0 {
-        // Whoever was told by the one before is about to come again; a question about one or two costs as much as about all.
-        tokio::task::yield_now().await;
-        while asks.len() < TOGETHER
-            && let Ok(ask) = waiting.try_recv()
-        {
-            asks.push(ask);
+async fn answer(epoch: Arc<Epoch>, deadline: Duration, waiting: Arc<Mutex<mpsc::Receiver<Ask>>>) {
+    loop {
+        let asks = together(&mut *waiting.lock().await).await;
+        if asks.is_empty() {
+            return;
         }
         let places: Vec<&str> = asks.iter().map(|ask| ask.place.as_str()).collect();
-        let found = ask(&epoch, deadline, &places).await;
         // Whoever asked may have stopped waiting.
-        match found {
-            Ok(Some(texts)) => asks.drain(..).zip(texts).for_each(|(ask, text)| drop(ask.told.send(Ok(Some(text))))),
-            Ok(None) => asks.drain(..).for_each(|ask| drop(ask.told.send(Ok(None)))),
-            Err(fault) => return asks.drain(..).for_each(|ask| drop(ask.told.send(Err(fault.clone())))),
+        match ask(&epoch, deadline, &places).await {
+            Ok(Some(texts)) => asks.into_iter().zip(texts).for_each(|(ask, text)| drop(ask.told.send(Ok(Some(text))))),
+            Ok(None) => asks.into_iter().for_each(|ask| drop(ask.told.send(Ok(None)))),
+            Err(fault) => return asks.into_iter().for_each(|ask| drop(ask.told.send(Err(fault.clone())))),
         }
     }
+}
+
+/// What waits, once something does. Empty: nobody can ask any more.
+async fn together(waiting: &mut mpsc::Receiver<Ask>) -> Vec<Ask> {
+    let mut asks = Vec::with_capacity(TOGETHER);
+    waiting.recv_many(&mut asks, TOGETHER).await;
+    // Whoever was told by the one before is about to come again; a question about one or two costs as much as about all.
+    tokio::task::yield_now().await;
+    while asks.len() < TOGETHER
+        && let Ok(ask) = waiting.try_recv()
+    {
+        asks.push(ask);
+    }
+    asks
 }
 
 fn lost() -> Fault {
