@@ -10,9 +10,11 @@ use sekat::domain::{
 use sekat::store::keys::MasterKey;
 use sekat::store::says::Said;
 use sekat::store::sends::{NewSend, SendState};
+use sekat::store::shows::{Due, Show};
 use sekat::store::{
-    Claim, Claims, DbThreads, RawKey, Vault, Vaults, accounts, flags, inbox, messages, says, sends, shows, talked,
+    Claim, Claims, DbThreads, RawKey, Tx, Vault, Vaults, accounts, flags, inbox, messages, says, sends, shows, talked,
 };
+use std::time::Duration;
 
 const ANA: TelegramId = TelegramId(1001);
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -180,6 +182,42 @@ async fn what_is_held_up_comes_together_chat_by_chat_and_in_order() {
     assert_eq!(said.len(), 1 + 20 + 1);
 }
 
+/// What is to be shown at this moment.
+fn due(tx: &Tx<'_>, now: Timestamp) -> sekat::store::Result<Option<Show>> {
+    Ok(if let Due::Now(show) = shows::next(tx, now)? { Some(*show) } else { None })
+}
+
+#[tokio::test]
+async fn an_outcome_is_shown_once_it_has_settled_and_holds_up_nothing_else() {
+    let room = Room::new();
+    let millis = |count| NOW.after(Duration::from_millis(count));
+    room.vault()
+        .await
+        .tx(move |tx| {
+            let wait = |now| -> sekat::store::Result<Duration> {
+                Ok(if let Due::In(wait) = shows::next(tx, now)? { wait } else { Duration::MAX })
+            };
+            let outcome = Slot::outcome("M1");
+            shows::put(tx, &outcome, &text("sent"), None, NOW)?;
+            assert_eq!(wait(NOW)?, Duration::from_millis(250));
+            shows::put(tx, &outcome, &text("delivered"), None, millis(100))?;
+            assert_eq!(wait(millis(300))?, Duration::from_millis(50));
+            shows::put(tx, &Slot::linking(AccountId(1)), &text("link"), None, millis(300))?;
+            let link = due(tx, millis(300))?.unwrap();
+            assert_eq!(said(&link.out), "link");
+            shows::shown(tx, &link, Some(MessageId(8)))?;
+            // The clock was set back: it is not waited for.
+            assert_eq!(said(&due(tx, Timestamp(0))?.unwrap().out), "delivered");
+            let outcome = due(tx, millis(350))?.unwrap();
+            assert_eq!((said(&outcome.out), outcome.message), ("delivered", None));
+            shows::shown(tx, &outcome, Some(MessageId(9)))?;
+            assert!(matches!(shows::next(tx, millis(350))?, Due::Never));
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_slot_shows_only_the_newest() {
     let room = Room::new();
@@ -189,17 +227,17 @@ async fn a_slot_shows_only_the_newest() {
         .tx(|tx| {
             let slot = Slot::linking(AccountId(1));
             shows::put(tx, &slot, &text("old"), None, NOW)?;
-            let old = shows::next(tx)?.unwrap();
+            let old = due(tx, NOW)?.unwrap();
             shows::put(tx, &slot, &text("new"), None, NOW)?;
             // The old one was just sent when the new one came.
             shows::shown(tx, &old, Some(MessageId(9)))?;
-            let new = shows::next(tx)?.unwrap();
+            let new = due(tx, NOW)?.unwrap();
             shows::shown(tx, &new, Some(MessageId(9)))?;
-            let none = shows::next(tx)?.is_none();
+            let none = due(tx, NOW)?.is_none();
             shows::again(tx, &old)?;
-            let still_none = shows::next(tx)?.is_none();
+            let still_none = due(tx, NOW)?.is_none();
             shows::again(tx, &new)?;
-            Ok((said(&new.out).to_owned(), new.message, none, still_none, shows::next(tx)?.is_some()))
+            Ok((said(&new.out).to_owned(), new.message, none, still_none, due(tx, NOW)?.is_some()))
         })
         .await
         .unwrap();

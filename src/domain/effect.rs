@@ -4,6 +4,7 @@ use super::{
     Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// How urgent a message to Telegram is. Under a shared limit, earlier ones go first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -127,6 +128,9 @@ impl Outgoing {
 #[serde(transparent)]
 pub struct Slot(pub String);
 
+/// How the slots of outcomes begin.
+const OUTCOME: &str = "out:";
+
 impl Slot {
     /// The message that accompanies the linking of an account.
     pub fn linking(account: AccountId) -> Self {
@@ -145,6 +149,13 @@ impl Slot {
         let awaited = ["link:", "question:", "screen:"].iter().any(|kind| self.0.starts_with(kind));
         if awaited { Class::Answer } else { Class::Progress }
     }
+    /// How long a new content waits for one that takes its place, before it is shown. WhatsApp's word that a message was
+    /// delivered often follows within this on the one that it was sent; each change is a call to Telegram, which allows one a second.
+    pub fn settles_in(&self) -> Duration {
+        if self.0.starts_with(OUTCOME) { Self::MOST_SETTLING } else { Duration::ZERO }
+    }
+    /// The longest of these times.
+    pub const MOST_SETTLING: Duration = Duration::from_millis(250);
     /// The message that tells of a number's absence, by when it began.
     pub fn absence(account: AccountId, since: Timestamp) -> Self {
         Slot(format!("away:{account}:{}", since.0))
@@ -163,7 +174,7 @@ impl Slot {
     }
     /// The message that tells what became of an answer sent to WhatsApp.
     pub fn outcome(message_id: &str) -> Self {
-        Slot(format!("out:{message_id}"))
+        Slot(format!("{OUTCOME}{message_id}"))
     }
 }
 

@@ -5,6 +5,7 @@ use super::rows::{from_json, json};
 use crate::domain::effect::Slot;
 use crate::domain::{MessageId, Outgoing, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
 
 /// What a slot should show now.
 #[derive(Clone)]
@@ -19,13 +20,23 @@ pub struct Show {
     pub message: Option<MessageId>,
     /// Whether that message is a picture.
     pub picture: bool,
-    /// Since when that is what it should show.
+    /// Since when that is what it should show: once it had settled.
     pub since: Timestamp,
     /// After this it is not worth showing.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Puts a new content into a slot, over what was to be shown before.
+/// What is to be shown next.
+pub enum Due {
+    /// This.
+    Now(Box<Show>),
+    /// Something that may still change until then.
+    In(Duration),
+    /// Nothing.
+    Never,
+}
+
+/// Puts a new content into a slot, over what was to be shown before. It is due once it has [settled](Slot::settles_in).
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
@@ -34,7 +45,7 @@ pub fn put(tx: &Tx<'_>, slot: &Slot, out: &Outgoing, expires_at: Option<Timestam
         "INSERT INTO shows (slot, payload, version, expires_at, changed_at) VALUES (?1, ?2, 1, ?3, ?4)
          ON CONFLICT (slot) DO UPDATE SET payload = ?2, version = version + 1, expires_at = ?3, changed_at = ?4",
     )?
-    .execute(params![slot.0, json(out)?, expires_at.map(|t| t.0), now.0])?;
+    .execute(params![slot.0, json(out)?, expires_at.map(|t| t.0), now.after(slot.settles_in()).0])?;
     Ok(())
 }
 
@@ -95,17 +106,18 @@ pub fn replaced(db: &Connection, slot: &Slot) -> Result<Option<MessageId>> {
     Ok(out.and_then(|out| out.replaces))
 }
 
-/// The content that has waited longest to be shown.
+/// The content that has been due for longest.
 ///
 /// # Errors
 /// [`StoreError`](super::StoreError).
-pub fn next(tx: &Tx<'_>) -> Result<Option<Show>> {
+pub fn next(tx: &Tx<'_>, now: Timestamp) -> Result<Due> {
+    // What lies further ahead than anything settles was written before the clock was set back.
     let mut query = tx.prepare_cached(
-        "SELECT slot, version, payload, message, picture, expires_at, changed_at FROM shows
-         WHERE shown < version ORDER BY changed_at LIMIT 1",
+        "SELECT slot, version, payload, message, picture, expires_at, changed_at FROM shows INDEXED BY shows_open
+         WHERE shown < version AND (changed_at <= ?1 OR changed_at > ?2) ORDER BY changed_at LIMIT 1",
     )?;
-    let row = query
-        .query_row([], |r| {
+    let show = query
+        .query_row([now.0, now.after(Slot::MOST_SETTLING).0], |r| {
             Ok(Show {
                 slot: Slot(r.get(0)?),
                 version: r.get(1)?,
@@ -117,7 +129,14 @@ pub fn next(tx: &Tx<'_>) -> Result<Option<Show>> {
             })
         })
         .optional()?;
-    Ok(row)
+    if let Some(show) = show {
+        return Ok(Due::Now(Box::new(show)));
+    }
+    let mut query = tx.prepare_cached(
+        "SELECT changed_at FROM shows INDEXED BY shows_open WHERE shown < version ORDER BY changed_at LIMIT 1",
+    )?;
+    let first = query.query_row([], |r| r.get(0)).optional()?;
+    Ok(first.map_or(Due::Never, |first| Due::In(now.until(Timestamp(first)))))
 }
 
 /// Records what shows the slot now: this message, or none any more.

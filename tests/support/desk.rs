@@ -9,7 +9,8 @@ use sekat::flows::rates::Rates;
 use sekat::flows::{self, Awake, Env, Registered, Rules};
 use sekat::store::keys::{MasterKey, StoreKey};
 use sekat::store::says::{self, Said};
-use sekat::store::{DbThreads, Directory, Members, Profiles, RawKey, Tx, Vault, Vaults, flags, orders, shows};
+use sekat::store::shows::{self, Due};
+use sekat::store::{DbThreads, Directory, Members, Profiles, RawKey, Tx, Vault, Vaults, flags, orders};
 use sekat::users::apply::{Applied, Applier};
 use sekat::users::ordered::Stores;
 use std::collections::{BTreeMap, HashSet};
@@ -188,7 +189,7 @@ impl Desk {
             self.chat.lock().unwrap().insert(message.0, say.out.clone());
             self.vault.tx(move |tx| says::record(tx, &say, Said::Sent(message))).await.unwrap();
         }
-        while let Some(show) = self.vault.tx(shows::next).await.unwrap() {
+        while let Due::Now(show) = self.vault.tx(|tx| shows::next(tx, Timestamp(i64::MAX))).await.unwrap() {
             let message = show.message.unwrap_or_else(|| self.next_message());
             {
                 let mut chat = self.chat.lock().unwrap();

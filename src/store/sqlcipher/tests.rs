@@ -73,19 +73,30 @@ fn the_files_are_private_and_hold_no_clear_text() {
 }
 
 #[test]
-fn a_file_with_large_pages_keeps_them_and_stays_readable() {
+fn a_file_of_an_earlier_form_keeps_it_and_stays_readable() {
     // SQLCipher answers in text.
-    let size = |conn: &Connection| conn.query_row("PRAGMA page_size", [], |row| row.get::<_, String>(0)).unwrap();
+    let text = |conn: &Connection, of: &str| conn.query_row(of, [], |row| row.get::<_, String>(0)).unwrap();
     let key = RawKey::new([7; 32]);
-    for (made, asked, bytes) in [(Pages::Large, Pages::Small, "4096"), (Pages::Small, Pages::Small, "1024")] {
-        let (_folder, path) = folder();
-        let conn = super::open(&path, &key, made).unwrap();
+    for (pages, mac, bytes) in
+        [(Pages::Small, Mac::Sha256, "1024"), (Pages::Small, Mac::Sha512, "1024"), (Pages::Large, Mac::Sha512, "4096")]
+    {
+        let (folder, path) = folder();
+        let conn = open_with(&path, &key, pages, mac).unwrap();
         conn.execute_batch("CREATE TABLE note (text TEXT); INSERT INTO note VALUES ('one')").unwrap();
+        // As a kill leaves it: what was committed lies in the log.
+        let killed = folder.path().join("killed.db");
+        std::fs::copy(&path, &killed).unwrap();
+        std::fs::copy(folder.path().join("user.db-wal"), folder.path().join("killed.db-wal")).unwrap();
         drop(conn);
-        let conn = super::open(&path, &key, asked).unwrap();
-        conn.execute_batch("INSERT INTO note VALUES ('two')").unwrap();
-        assert_eq!(conn.query_row("SELECT count(*) FROM note", [], |row| row.get::<_, u32>(0)).unwrap(), 2);
-        assert_eq!(size(&conn), bytes);
+        for path in [path, killed] {
+            for count in [2, 3] {
+                let conn = open(&path, &key).unwrap();
+                conn.execute_batch("INSERT INTO note VALUES ('two')").unwrap();
+                assert_eq!(conn.query_row("SELECT count(*) FROM note", [], |row| row.get::<_, u32>(0)).unwrap(), count);
+                assert_eq!(text(&conn, "PRAGMA page_size"), bytes);
+                assert_eq!(text(&conn, "PRAGMA cipher_hmac_algorithm"), mac.name());
+            }
+        }
     }
 }
 
