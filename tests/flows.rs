@@ -16,6 +16,7 @@ use sekat::domain::{Conversation, Input, Open, PhoneNumber, Phrase, Timestamp};
 use sekat::flows::engine::Of;
 use sekat::flows::{FLOWS, Registered, erase, link};
 use sekat::store::flags;
+use sekat::users::apply::Talk;
 use std::time::Duration;
 
 static THREE: [Registered; 3] = [
@@ -111,7 +112,7 @@ async fn what_nobody_answers_is_put_aside_and_can_be_taken_up_again() {
     desk.says("soto").await;
     desk.passes(TTL + Duration::from_secs(1));
     let said = desk.says("3").await;
-    assert!(said.talk);
+    assert_eq!(said.talk, Talk::Now);
     assert!(desk.sees().await.contains("put this aside: ordering lunch"), "{}", desk.sees().await);
     assert_eq!(desk.conversation().await.place(), None);
     let resume = desk.button("Continue").await;

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::error::{Result, StoreError};
 use super::migrate::Migration;
-use super::sqlcipher::{Pages, RawKey};
+use super::sqlcipher::{Access, Pages, RawKey};
 use super::threads::{DbThreads, Turn};
 pub use idle::OpenFiles;
 use log::{Log, sync_folder};
@@ -139,7 +139,8 @@ impl Inner {
 
     fn open_file(&self) -> Result<Open> {
         self.log.opens();
-        Open::file(&self.path, (&self.key, self.pages), self.migrations, self.watch.is_some())
+        let access = if self.watch.is_some() { Access::Alone } else { Access::Shared };
+        Open::file(&self.path, (&self.key, self.pages), self.migrations, access)
     }
 
     /// Moves the log into the file and closes it. The file is closed also when this fails; the log stays then, and the

@@ -45,6 +45,16 @@ impl Pages {
     }
 }
 
+/// Who else may open a file meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody: its locks are taken once instead of with each transaction, and what its log holds is noted in memory instead of a
+    /// file that would be made with each opening. Anybody else finds it locked.
+    Alone,
+    /// Other connections.
+    Shared,
+}
+
 /// What a page is authenticated with. Processors have instructions for SHA-256: it takes 2.5 µs for 4 KiB here, SHA-512, which is
 /// SQLCipher's own choice, 5.8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,12 +102,12 @@ impl std::fmt::Debug for RawKey {
 ///
 /// # Errors
 /// [`StoreError::WrongKey`] when the first page cannot be read with `key`, [`StoreError::Corrupt`], [`StoreError::Io`].
-pub fn open(path: &Path, key: &RawKey, pages: Pages) -> Result<Connection> {
-    let mut opened = open_with(path, key, pages, Mac::Sha256);
+pub fn open(path: &Path, key: &RawKey, pages: Pages, access: Access) -> Result<Connection> {
+    let mut opened = open_with(path, key, (pages, Mac::Sha256), access);
     for (pages, mac) in [(pages, Mac::Sha512), (Pages::Large, Mac::Sha512)] {
         // Read in the wrong form the first page looks as if the key were wrong.
         if let Err(StoreError::WrongKey { .. }) = opened {
-            opened = open_with(path, key, pages, mac);
+            opened = open_with(path, key, (pages, mac), access);
         }
     }
     opened
@@ -117,7 +127,7 @@ fn prepare() -> Result<()> {
     Ok(())
 }
 
-fn open_with(path: &Path, key: &RawKey, pages: Pages, mac: Mac) -> Result<Connection> {
+fn open_with(path: &Path, key: &RawKey, (pages, mac): (Pages, Mac), access: Access) -> Result<Connection> {
     prepare()?;
     guard_mode(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -140,6 +150,10 @@ fn open_with(path: &Path, key: &RawKey, pages: Pages, mac: Mac) -> Result<Connec
          PRAGMA trusted_schema = OFF;
          PRAGMA foreign_keys = ON;",
     )?;
+    if access == Access::Alone {
+        // Before the first read: after it the log would have its file already.
+        conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+    }
     // The first read: only now does a wrong key show.
     conn.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
     switch_to_log(&conn)?;

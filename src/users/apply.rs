@@ -10,13 +10,25 @@ use crate::store::sends::{NewSend, SendState};
 use crate::store::{Person, Result, Tx, accounts, flags, kept, orders, profile, says, sends, shows, tokens};
 use crate::words::{Locale, plain, render};
 
+/// What there is to tell Telegram.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Talk {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Something that may still change: it is due once it has [settled](Slot::settles_in).
+    Soon,
+    /// Something that is due.
+    Now,
+}
+
 /// What has to happen once the transaction is committed.
 #[derive(Default)]
 pub struct Applied {
     /// Answers to pressed buttons: callback id, text, whether as a box.
     pub presses: Vec<(String, Option<String>, bool)>,
-    /// There is something to tell Telegram.
-    pub talk: bool,
+    /// Whether there is something to tell Telegram.
+    pub talk: Talk,
     /// There is something to send to WhatsApp.
     pub send: bool,
     /// An account is not as it should be.
@@ -42,7 +54,7 @@ impl Applied {
     pub fn join(&mut self, other: Applied) {
         self.presses.extend(other.presses);
         self.links.extend(other.links);
-        self.talk |= other.talk;
+        self.talk = self.talk.max(other.talk);
         self.send |= other.send;
         self.care |= other.care;
         self.orders |= other.orders;
@@ -95,7 +107,7 @@ impl<'a> Applier<'a> {
         }
         if let Some(blocked) = step.blocked {
             flags::set_blocked(self.tx, blocked)?;
-            applied.talk = true;
+            applied.talk = Talk::Now;
         }
         for change in step.accounts {
             accounts::set_state(self.tx, change.account, change.state, change.reason, self.person.now())?;
@@ -118,12 +130,12 @@ impl<'a> Applier<'a> {
         match effect {
             Effect::Say { text, keyboard, reply_to, class, origin } => {
                 self.say(&render(&text, self.locale), &keyboard, reply_to, class, origin.as_ref())?;
-                applied.talk = true;
+                applied.talk = Talk::Now;
             }
             Effect::Show { slot, shown, keyboard, reply_to, expires_at } => {
                 let out = self.outgoing(self.body(shown), &keyboard, reply_to);
                 shows::put(self.tx, &slot, &out, expires_at, self.person.now())?;
-                applied.talk = true;
+                applied.talk = applied.talk.max(if slot.settles_in().is_zero() { Talk::Now } else { Talk::Soon });
             }
             Effect::Ask { run, text, keyboard, placing } => {
                 let slot = Slot::question(run);
@@ -134,7 +146,7 @@ impl<'a> Applier<'a> {
                     Placing::InPlace => shows::replaced(self.tx, &slot)?,
                 };
                 shows::put(self.tx, &slot, &out, None, self.person.now())?;
-                applied.talk = true;
+                applied.talk = Talk::Now;
             }
             Effect::Turn { message, text, keyboard } => {
                 let slot = Slot::screen(message);
@@ -142,7 +154,7 @@ impl<'a> Applier<'a> {
                 let out = self.outgoing(self.body(Shown::Text(text)), &keyboard, None);
                 shows::put(self.tx, &slot, &out, None, self.person.now())?;
                 shows::adopt(self.tx, &slot, message)?;
-                applied.talk = true;
+                applied.talk = Talk::Now;
             }
             Effect::Keep(name, value) => kept::put(self.tx, name, value.as_deref())?,
             Effect::AnswerPress { callback, text, alert } => {
@@ -215,7 +227,7 @@ impl<'a> Applier<'a> {
             let slot = Slot::linking(account);
             let out = self.outgoing(self.body(Shown::Text(phrases::link_started(method))), &[], None);
             shows::put(self.tx, &slot, &out, None, self.person.now())?;
-            applied.talk = true;
+            applied.talk = Talk::Now;
         }
         applied.links.push(account);
         applied.care = true;

@@ -18,7 +18,7 @@ use crate::store::{Claim, StoreError, Vault, VaultError, WaStore, accounts, send
 use crate::whatsapp::{Start, StartError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 /// Waits between starts of a client that does not come online.
@@ -218,7 +218,7 @@ impl Task {
             client: None,
             keys: keys.clone(),
             online: watch::Sender::new(false),
-            sends: Arc::new(Notify::new()),
+            sends: Arc::default(),
             sending: Arc::default(),
             place: place.map(Arc::new),
             stop: entry.stop.child_token(),
@@ -285,9 +285,7 @@ impl Task {
             })
             .await?;
         self.entry.moved(&mut applied).await;
-        if applied.talk {
-            self.entry.talk.notify_one();
-        }
+        self.entry.tells(applied.talk);
         info!(
             user.id = self.entry.id().0,
             account.id = self.id.0,
@@ -379,9 +377,7 @@ async fn resume(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultError>
             .step(now, move |tx, person| Applier::new(tx, person, format!("r{}:{}", left.id, now.0))?.apply(step))
             .await?;
         entry.moved(&mut applied).await;
-        if applied.talk {
-            entry.talk.notify_one();
-        }
+        entry.tells(applied.talk);
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(super) async fn run(entry: Arc<UserEntry>, vault: Vault, running: Running) {
             Ok(false) => {
                 tokio::select! {
                     () = running.stop.cancelled() => return,
-                    () = running.sends.notified() => {}
+                    () = running.sends.heard() => {}
                 }
             }
             Err(e) => {
@@ -49,6 +49,7 @@ async fn next(entry: &UserEntry, vault: &Vault, running: &Running) -> Result<boo
     let account = running.account;
     let _sending = running.sending.lock().await;
     let Some(client) = running.client.as_ref().filter(|_| !running.stop.is_cancelled()) else { return Ok(false) };
+    running.sends.looks();
     let Some(mut send) = vault.tx_normal(move |tx| sends::take(tx, account)).await? else { return Ok(false) };
     loop {
         // On the disk before it goes out; flushed apart, so that whoever else is to be written does not wait for that.
@@ -171,6 +172,9 @@ async fn record(
     reason: Option<Reason>,
 ) -> Result<Behind> {
     let goes_on = !running.stop.is_cancelled() && *running.online.borrow();
+    if goes_on {
+        running.sends.looks();
+    }
     // A power failure may take it back: then nobody knows what became of the message, and the person is asked.
     let (applied, behind) = vault
         .step_normal(Timestamp::now(), move |tx, person| {
@@ -191,8 +195,6 @@ async fn record(
             Ok((applied, behind))
         })
         .await?;
-    if applied.is_some_and(|a| a.talk) {
-        entry.talk.notify_one();
-    }
+    entry.tells(applied.map(|a| a.talk).unwrap_or_default());
     Ok(behind)
 }

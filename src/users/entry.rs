@@ -2,6 +2,8 @@
 //!
 //! Every task here works for one person. A task that panics is started again; the others do not notice, and neither does
 //! anybody else.
+use super::apply::Talk;
+use super::bell::Bell;
 use super::handover::Handover;
 use super::lag::Lag;
 use super::life::{Inside, Life};
@@ -53,7 +55,9 @@ pub struct UserEntry {
     /// Rows wait in the spool, or news in the queue.
     pub(super) work: Notify,
     /// Rows wait for Telegram.
-    pub(super) talk: Notify,
+    pub(super) talk: Bell,
+    /// Something to be said to the person has come that has to settle first.
+    pub(super) settling: Bell,
     /// What the worker leaves for an idle talker.
     pub(super) handover: Handover,
     /// What was said and is not on record yet.
@@ -101,7 +105,8 @@ impl UserEntry {
             stop,
             ready: CancellationToken::new(),
             work: Notify::new(),
-            talk: Notify::new(),
+            talk: Bell::default(),
+            settling: Bell::default(),
             handover: Handover::default(),
             lag: Lag::default(),
             care: Arc::default(),
@@ -229,7 +234,16 @@ impl UserEntry {
     pub(super) fn set_blocked(&self, blocked: bool) {
         self.blocked.store(blocked, Ordering::Relaxed);
         if !blocked {
-            self.talk.notify_one();
+            self.talk.ring();
+        }
+    }
+
+    /// Something was committed that is to be told.
+    pub(super) fn tells(&self, talk: Talk) {
+        match talk {
+            Talk::Nothing => {}
+            Talk::Soon => self.settling.ring(),
+            Talk::Now => self.talk.ring(),
         }
     }
 

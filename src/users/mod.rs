@@ -5,6 +5,7 @@
 //! flows do.
 pub mod apply;
 mod away;
+mod bell;
 mod care;
 mod courier;
 pub mod entry;

@@ -85,7 +85,7 @@ async fn publication(entry: &Arc<UserEntry>, vault: &Vault) -> Result<(), VaultE
                 })
                 .await?;
             if told {
-                entry.talk.notify_one();
+                entry.talk.ring();
             }
         }
     }

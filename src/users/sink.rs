@@ -58,9 +58,7 @@ impl AccountSink {
             .map_err(|e| SinkError(Box::new(e)))?;
         let flushed = vault.db().sync().await;
         // Also where the disk did not take it: WhatsApp delivers again what is stored already, and then nobody is woken.
-        if applied.talk {
-            self.entry.talk.notify_one();
-        }
+        self.entry.tells(applied.talk);
         flushed.map_err(|e| SinkError(Box::new(e)))?;
         Ok(new)
     }

@@ -1,4 +1,5 @@
 //! A person's own clients: at most one for each of their numbers.
+use super::bell::Bell;
 use super::room::Place;
 use crate::domain::{AccountId, Generation, Reason, Timestamp};
 use crate::store::WaStore;
@@ -24,7 +25,7 @@ pub(super) struct Running {
     pub client: Option<Arc<dyn Client>>,
     pub keys: WaStore,
     pub online: watch::Sender<bool>,
-    pub sends: Arc<Notify>,
+    pub sends: Arc<Bell>,
     /// Held while a message is with the client and until its outcome is on record.
     pub sending: Arc<tokio::sync::Mutex<()>>,
     /// What it runs on; free again once nobody holds this start any more. A number to be logged out needs none.
@@ -199,7 +200,7 @@ impl Slots {
     /// Messages to WhatsApp wait.
     pub fn sends_wait(&self) {
         for r in self.state().running.values() {
-            r.sends.notify_one();
+            r.sends.ring();
         }
     }
 

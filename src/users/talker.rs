@@ -14,7 +14,7 @@ use crate::t;
 use crate::words::render;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tracing::{debug, error, info, warn};
 
 /// Waits between tries when Telegram is away. Short, so that people hear soon when it is back; the budget keeps all of
@@ -99,13 +99,20 @@ impl Talker {
             self.entry.handover.rest();
         }
         let tick = self.countdown.as_ref().map(|(_, at)| *at).filter(|_| pause.is_none());
-        tokio::select! {
-            () = self.entry.stop.cancelled() => return false,
-            () = self.entry.talk.notified(), if pause.is_none() => {}
-            () = sleep(pause.or(due).unwrap_or_default()), if pause.is_some() || due.is_some() => {}
-            () = sleep_until(tick.unwrap_or_else(Instant::now)), if tick.is_some() => self.tick().await,
+        let mut wake = pause.or(due).map(|wait| Instant::now() + wait);
+        loop {
+            tokio::select! {
+                () = self.entry.stop.cancelled() => return false,
+                () = self.entry.talk.heard(), if pause.is_none() => return true,
+                // What settles earlier than this is looked for then, and what settles later is found then.
+                () = self.entry.settling.heard(), if wake.is_none() => wake = Some(Instant::now() + Slot::MOST_SETTLING),
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => return true,
+                () = sleep_until(tick.unwrap_or_else(Instant::now)), if tick.is_some() => {
+                    self.tick().await;
+                    return true;
+                }
+            }
         }
-        true
     }
 
     /// Marks what counts down to be shown again, unless something newer stands there.
@@ -130,6 +137,8 @@ impl Talker {
         if let Some(say) = self.handed.take() {
             return self.say(say).await;
         }
+        self.entry.talk.looks();
+        self.entry.settling.looks();
         let (last, shown) = (self.last.clone(), self.shown.clone());
         let (say, due) = self
             .vault

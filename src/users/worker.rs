@@ -3,7 +3,7 @@ mod news;
 mod orders;
 mod taken;
 
-use super::apply::{Applied, Applier};
+use super::apply::{Applied, Applier, Talk};
 use super::entry::UserEntry;
 use super::erase;
 use super::port::Heard;
@@ -193,9 +193,7 @@ pub(super) async fn after(entry: &Arc<UserEntry>, mut applied: Applied) -> bool 
     for account in applied.links {
         entry.slots.request_link(account);
     }
-    if applied.talk {
-        entry.talk.notify_one();
-    }
+    entry.tells(applied.talk);
     if applied.care {
         entry.care.notify_one();
     }
@@ -280,7 +278,7 @@ async fn input(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Result<A
                     .await?;
                 if dead {
                     metrics::STEPS.of(Stepped::SetAside).inc();
-                    return Ok(Applied { talk: true, ..Applied::default() });
+                    return Ok(Applied { talk: Talk::Now, ..Applied::default() });
                 }
             }
             other => return Ok(other?.0),
@@ -322,7 +320,7 @@ async fn try_inputs(entry: &UserEntry, vault: &Vault, rows: Vec<Spooled>) -> Res
                     break;
                 }
             }
-            let handed = if hand_over && all.talk { says::take(tx, now)? } else { None };
+            let handed = if hand_over && all.talk == Talk::Now { says::take(tx, now)? } else { None };
             Ok((all, taken, handed))
         })
         .await;

@@ -1,6 +1,7 @@
 //! One's own profile: changed, published, outdated, published anew and taken back.
 use crate::desk::{Desk, TTL};
 use sekat::flows::FLOWS;
+use sekat::users::apply::Talk;
 use std::time::Duration;
 
 /// Somebody who has registered and reads English.
@@ -27,7 +28,7 @@ fn has(text: &str, part: &str) {
 #[tokio::test]
 async fn who_has_not_registered_is_told_how() {
     let desk = Desk::with(FLOWS).await;
-    assert!(desk.commands("profile").await.talk);
+    assert_eq!(desk.commands("profile").await.talk, Talk::Now);
     assert_eq!(desk.conversation().await.place(), None);
 }
 

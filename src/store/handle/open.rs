@@ -4,7 +4,7 @@
 use super::{Durability, Tx, log};
 use crate::store::error::{Result, StoreError};
 use crate::store::migrate::{Migration, migrate};
-use crate::store::sqlcipher::{self, Pages, RawKey};
+use crate::store::sqlcipher::{self, Access, Pages, RawKey};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
@@ -22,11 +22,11 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// Opens the file and brings its tables up to date. `alone`: nobody but this connection ever opens it.
-    pub fn file(path: &Path, key: (&RawKey, Pages), migrations: &'static [Migration], alone: bool) -> Result<Open> {
+    /// Opens the file and brings its tables up to date.
+    pub fn file(path: &Path, key: (&RawKey, Pages), migrations: &'static [Migration], access: Access) -> Result<Open> {
         // Somebody else might put something into the log that SQLite would write over.
-        let log_is_new = alone && !log::path_of(path).exists();
-        let mut conn = sqlcipher::open(path, key.0, key.1)?;
+        let log_is_new = access == Access::Alone && !log::path_of(path).exists();
+        let mut conn = sqlcipher::open(path, key.0, key.1, access)?;
         migrate(&mut conn, migrations)?;
         Ok(Open { conn, durability: Durability::Full, log_is_new })
     }

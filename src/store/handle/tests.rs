@@ -277,11 +277,26 @@ async fn a_busy_file_is_locked_after_the_time_out() {
     let handle = bench.handle();
     add(&handle, "one").await.unwrap();
     handle.read(|conn| Ok(conn.busy_timeout(Duration::from_millis(20))?)).await.unwrap();
-    let mut other = sqlcipher::open(&bench.path(), &RawKey::new([7; 32]), Pages::Large).unwrap();
+    let mut other = sqlcipher::open(&bench.path(), &RawKey::new([7; 32]), Pages::Large, Access::Shared).unwrap();
     let held = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
     assert_eq!(add(&handle, "two").await.unwrap_err().code(), "db-locked");
     held.rollback().unwrap();
     add(&handle, "two").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_one_alone_is_locked_while_it_is_open_and_needs_no_index_beside_it() {
+    let bench = Bench::new();
+    let handle = bench.alone();
+    add(&handle, "one").await.unwrap();
+    assert!(bench.log().exists() && !bench.folder.path().join("user.db-shm").exists());
+    let other = || sqlcipher::open(&bench.path(), &RawKey::new([7; 32]), Pages::Small, Access::Shared);
+    assert_eq!(other().unwrap_err().code(), "db-locked");
+    add(&handle, "two").await.unwrap();
+    handle.close().await.unwrap();
+    let count = |conn: Connection| conn.query_row("SELECT count(*) FROM note", [], |row| row.get::<_, u32>(0)).unwrap();
+    assert_eq!(count(other().unwrap()), 2);
+    assert_eq!(notes(&handle).await.unwrap(), 2);
 }
 
 #[tokio::test]
@@ -422,11 +437,11 @@ async fn a_flush_waits_for_nobody_and_nobody_for_it() {
 #[tokio::test]
 async fn what_could_not_be_flushed_is_moved_into_the_file_before_anybody_is_told() {
     let bench = Bench::new();
-    let handle = bench.alone();
+    let handle = bench.handle();
     add(&handle, "one").await.unwrap();
     handle.read(|conn| Ok(conn.busy_timeout(Duration::from_millis(20))?)).await.unwrap();
     // Somebody reads, so that it cannot be moved.
-    let reader = sqlcipher::open(&bench.path(), &RawKey::new([7; 32]), Pages::Small).unwrap();
+    let reader = sqlcipher::open(&bench.path(), &RawKey::new([7; 32]), Pages::Large, Access::Shared).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM note").unwrap();
     let mend = bench.break_log();
     assert_eq!(handle.sync().await.unwrap_err().code(), "db-io");

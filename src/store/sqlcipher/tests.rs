@@ -6,7 +6,7 @@ use super::*;
 
 /// As a vault's `user.db` is opened.
 fn open(path: &Path, key: &RawKey) -> Result<Connection> {
-    super::open(path, key, Pages::Small)
+    super::open(path, key, Pages::Small, Access::Shared)
 }
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -81,7 +81,7 @@ fn a_file_of_an_earlier_form_keeps_it_and_stays_readable() {
         [(Pages::Small, Mac::Sha256, "1024"), (Pages::Small, Mac::Sha512, "1024"), (Pages::Large, Mac::Sha512, "4096")]
     {
         let (folder, path) = folder();
-        let conn = open_with(&path, &key, pages, mac).unwrap();
+        let conn = open_with(&path, &key, (pages, mac), Access::Shared).unwrap();
         conn.execute_batch("CREATE TABLE note (text TEXT); INSERT INTO note VALUES ('one')").unwrap();
         // As a kill leaves it: what was committed lies in the log.
         let killed = folder.path().join("killed.db");

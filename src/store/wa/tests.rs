@@ -169,7 +169,13 @@ async fn a_busy_file_is_called_so_in_the_librarys_words() {
 #[tokio::test]
 async fn a_file_of_the_first_schema_keeps_its_rows() {
     let folder = tempfile::tempdir().unwrap();
-    let mut conn = sqlcipher::open(&folder.path().join("wa-1.db"), &RawKey::new(KEY), sqlcipher::Pages::Large).unwrap();
+    let mut conn = sqlcipher::open(
+        &folder.path().join("wa-1.db"),
+        &RawKey::new(KEY),
+        sqlcipher::Pages::Large,
+        sqlcipher::Access::Shared,
+    )
+    .unwrap();
     migrate::migrate(&mut conn, &schema::MIGRATIONS[..1]).unwrap();
     conn.execute_batch(
         "INSERT INTO session VALUES ('1555@s.whatsapp.net', x'0102');

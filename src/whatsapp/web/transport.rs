@@ -3,13 +3,21 @@
 //! Owns no connection. In a process that may only talk to this machine it resolves the host first and dials the address
 //! it has seen. Must not know what goes over the wire.
 use async_trait::async_trait;
+use hyper::header::{HeaderValue, ORIGIN};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use whatsapp_rust::transport::{TokioWebSocketTransportFactory, Transport, TransportEvent, TransportFactory};
+use tokio::net::TcpStream;
+use tokio_websockets::ClientBuilder;
+use whatsapp_rust::transport::{
+    Connector, Transport, TransportEvent, TransportFactory, default_tls_connector, from_websocket,
+};
+use whatsapp_rust::wacore::net::WHATSAPP_WEB_ORIGIN;
 
 /// As WhatsApp's own client: name, TCP, TLS and web socket together.
 const CONNECT: Duration = Duration::from_secs(20);
+/// One of several addresses, so that there is time for another.
+const DIAL: Duration = Duration::from_secs(8);
 /// One write. A peer that takes nothing for so long is gone; the library's keepalive would wait about as long.
 const WRITE: Duration = Duration::from_secs(20);
 /// The closing frame: courtesy only.
@@ -22,8 +30,12 @@ pub(super) enum DialError {
     Endpoint,
     #[error("resolve the endpoint's host")]
     Resolve(#[source] std::io::Error),
+    #[error("resolve the endpoint's host: it has no address")]
+    NoAddress,
     #[error("connect: this build talks to this machine only")]
     NotLoopback,
+    #[error("connect")]
+    Connect(#[source] std::io::Error),
     #[error("connect within {0:?}")]
     Timeout(Duration),
     #[error("write within {0:?}")]
@@ -48,43 +60,38 @@ impl Endpoint {
         Ok(Endpoint { url, loopback_only })
     }
 
-    /// The addresses to dial, one after the other until one answers; never none. For a process that may only talk to this
-    /// machine the host is resolved here, and what is dialled is the address that was looked at; with TLS the name stays,
-    /// because the certificate is for it.
-    async fn targets(&self) -> Result<Vec<String>, DialError> {
-        if !self.loopback_only {
-            return Ok(vec![self.url.to_string()]);
-        }
-        let addresses = loopback(&self.url).await?;
-        if self.url.scheme() != "ws" {
-            return Ok(vec![self.url.to_string()]);
-        }
-        let target = |address: SocketAddr| {
-            let mut url = self.url.clone();
-            url.set_ip_host(address.ip()).map_err(|()| DialError::Endpoint)?;
-            Ok(url.to_string())
-        };
-        addresses.into_iter().map(target).collect()
+    /// The addresses to dial, at least one. For a process that may only talk to this machine what is dialled is the address
+    /// that was looked at.
+    async fn addresses(&self) -> Result<Vec<SocketAddr>, DialError> {
+        if self.loopback_only { loopback(&self.url).await } else { resolve(&self.url).await }
     }
 }
 
 /// The addresses behind a host, at least one; refused unless every one of them is on this machine.
 pub(super) async fn loopback(url: &reqwest::Url) -> Result<Vec<SocketAddr>, DialError> {
-    let host = url.host_str().ok_or(DialError::Endpoint)?;
+    let addresses = resolve(url).await?;
+    let here = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
+    if here { Ok(addresses) } else { Err(DialError::NotLoopback) }
+}
+
+/// The addresses behind a host, at least one.
+async fn resolve(url: &reqwest::Url) -> Result<Vec<SocketAddr>, DialError> {
     let port = match (url.port(), url.scheme()) {
         (Some(port), _) => port,
         (None, "ws" | "http") => 80,
         (None, _) => 443,
     };
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let addresses: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
+    let host = bare_host(url);
+    let addresses: Vec<SocketAddr> = match host.parse::<IpAddr>() {
         Ok(ip) => vec![SocketAddr::new(ip, port)],
-        Err(_) => tokio::net::lookup_host((bare, port)).await.map_err(DialError::Resolve)?.collect(),
+        Err(_) => tokio::net::lookup_host((host, port)).await.map_err(DialError::Resolve)?.collect(),
     };
-    if addresses.is_empty() || addresses.iter().any(|address| !address.ip().to_canonical().is_loopback()) {
-        return Err(DialError::NotLoopback);
-    }
-    Ok(addresses)
+    if addresses.is_empty() { Err(DialError::NoAddress) } else { Ok(addresses) }
+}
+
+/// The host without the brackets of an IPv6 address.
+fn bare_host(url: &reqwest::Url) -> &str {
+    url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
 }
 
 /// Hears about attempts, because the library tells nobody of one that fails.
@@ -104,20 +111,43 @@ pub(super) struct Dialer<A> {
 
 impl<A: Attempts> Dialer<A> {
     async fn dial(&self) -> anyhow::Result<Connection> {
-        first_that_answers(self.endpoint.targets().await?).await
+        first_that_answers(&self.endpoint.url, self.endpoint.addresses().await?).await
     }
 }
 
 /// A name such as `localhost` has several addresses, and a server may listen on one of them.
-async fn first_that_answers(urls: Vec<String>) -> anyhow::Result<Connection> {
-    let mut last = Err(DialError::NotLoopback.into());
-    for url in urls {
-        last = TokioWebSocketTransportFactory::new().with_url(url).create_transport().await;
+async fn first_that_answers(url: &reqwest::Url, addresses: Vec<SocketAddr>) -> anyhow::Result<Connection> {
+    let mut last = Err(DialError::NoAddress.into());
+    for address in addresses {
+        last = answers(url, address).await;
         if last.is_ok() {
             break;
         }
     }
     last
+}
+
+/// A connection as the library makes it, but over a socket of ours.
+async fn answers(url: &reqwest::Url, address: SocketAddr) -> anyhow::Result<Connection> {
+    let socket = dial(address).await?;
+    // With TLS the certificate is for the name, whatever address it has.
+    let connector = if url.scheme() == "wss" { default_tls_connector() } else { Connector::Plain };
+    let stream = connector.wrap(bare_host(url), socket).await?;
+    let request = ClientBuilder::new().uri(url.as_str())?;
+    let request = request.add_header(ORIGIN, HeaderValue::from_static(WHATSAPP_WEB_ORIGIN))?;
+    Ok(from_websocket(request.connect_on(stream).await?.0))
+}
+
+/// A socket that sends what it is given at once. The kernel would keep a short write back until the peer has acknowledged
+/// the one before, which takes the peer 40 ms where it has nothing to say itself: each receipt would delay the next message
+/// by that.
+async fn dial(address: SocketAddr) -> Result<TcpStream, DialError> {
+    let socket = match tokio::time::timeout(DIAL, TcpStream::connect(address)).await {
+        Ok(socket) => socket.map_err(DialError::Connect)?,
+        Err(_) => return Err(DialError::Timeout(DIAL)),
+    };
+    socket.set_nodelay(true).map_err(DialError::Connect)?;
+    Ok(socket)
 }
 
 type Connection = (Arc<dyn Transport>, whatsapp_rust::async_channel::Receiver<TransportEvent>);
@@ -168,19 +198,26 @@ impl Transport for Bounded {
 mod tests {
     use super::*;
 
-    async fn targets(url: &str) -> Result<Vec<String>, DialError> {
-        Endpoint::new(url, true)?.targets().await
+    async fn addresses(url: &str) -> Result<Vec<String>, DialError> {
+        let addresses = Endpoint::new(url, true)?.addresses().await?;
+        Ok(addresses.iter().map(SocketAddr::to_string).collect())
     }
 
     #[tokio::test]
     async fn only_this_machine_is_dialled_when_told_so() {
-        assert_eq!(targets("ws://127.0.0.1:9/ws/chat").await.unwrap(), ["ws://127.0.0.1:9/ws/chat"]);
-        assert_eq!(targets("ws://[::1]:9/").await.unwrap(), ["ws://[::1]:9/"]);
-        let named = targets("ws://localhost:9/").await.unwrap();
-        assert!(!named.is_empty() && named.iter().all(|url| ["ws://127.0.0.1:9/", "ws://[::1]:9/"].contains(&&**url)));
+        assert_eq!(addresses("ws://127.0.0.1:9/ws/chat").await.unwrap(), ["127.0.0.1:9"]);
+        assert_eq!(addresses("wss://[::1]/").await.unwrap(), ["[::1]:443"]);
+        let named = addresses("ws://localhost/").await.unwrap();
+        assert!(!named.is_empty() && named.iter().all(|address| ["127.0.0.1:80", "[::1]:80"].contains(&&**address)));
         for far in ["ws://192.0.2.1/ws", "wss://192.0.2.1/ws", "ws://[2001:db8::1]:80/", "ws://0.0.0.0:9/"] {
-            assert!(matches!(targets(far).await, Err(DialError::NotLoopback)), "{far}");
+            assert!(matches!(addresses(far).await, Err(DialError::NotLoopback)), "{far}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_leaves_at_once() {
+        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        assert!(dial(server.local_addr().unwrap()).await.unwrap().nodelay().unwrap());
     }
 
     #[cfg(feature = "demo")]
@@ -196,9 +233,9 @@ mod tests {
             let (peer, _) = server.accept().await.unwrap();
             tokio_websockets::ServerBuilder::new().accept(peer).await.unwrap()
         });
-        let urls = [nobody, somebody].map(|address| format!("ws://{address}/")).to_vec();
-        assert!(first_that_answers(urls[..1].to_vec()).await.is_err());
-        assert!(first_that_answers(urls).await.is_ok());
+        let url = reqwest::Url::parse("ws://localhost/").unwrap();
+        assert!(first_that_answers(&url, vec![nobody]).await.is_err());
+        assert!(first_that_answers(&url, vec![nobody, somebody]).await.is_ok());
     }
 
     #[tokio::test]
@@ -207,7 +244,7 @@ mod tests {
             assert!(Endpoint::new(wrong, false).is_err(), "{wrong}");
         }
         let far = Endpoint::new("wss://web.whatsapp.com/ws/chat", false).unwrap();
-        assert_eq!(far.targets().await.unwrap(), ["wss://web.whatsapp.com/ws/chat"]);
+        assert_eq!((bare_host(&far.url), far.url.path()), ("web.whatsapp.com", "/ws/chat"));
     }
 
     #[tokio::test]
