@@ -138,6 +138,10 @@ fn open_with(path: &Path, key: &RawKey, (pages, mac): (Pages, Mac), access: Acce
     conn.pragma_update(None, "cipher_page_size", pages.bytes())?;
     conn.pragma_update(None, "cipher_hmac_algorithm", mac.name())?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
+    if access == Access::Alone {
+        // Before anything that reads: after it the index of the log would lie in its file already.
+        conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
+    }
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     // A statement is planned once, whatever values it is given: planned anew for each limit that comes with it, the search
     // for a person's updates took two fifths of its time.
@@ -150,11 +154,7 @@ fn open_with(path: &Path, key: &RawKey, (pages, mac): (Pages, Mac), access: Acce
          PRAGMA trusted_schema = OFF;
          PRAGMA foreign_keys = ON;",
     )?;
-    if access == Access::Alone {
-        // Before the first read: after it the log would have its file already.
-        conn.query_row("PRAGMA locking_mode = EXCLUSIVE", [], |_| Ok(()))?;
-    }
-    // The first read: only now does a wrong key show.
+    // A read: at the latest now a wrong key shows.
     conn.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
     switch_to_log(&conn)?;
     // The log is cut back to this after a checkpoint, so that a burst does not keep its disk space for ever.
