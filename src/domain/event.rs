@@ -19,7 +19,7 @@ pub enum ClientEvent {
         /// When trying again makes sense.
         until: Option<Timestamp>,
     },
-    /// WhatsApp's server took a sent message, or refused it.
+    /// WhatsApp's server took a sent message, or refused it, when nobody waited for its word any more.
     Ack {
         /// The id it was sent with.
         message_id: String,

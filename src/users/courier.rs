@@ -90,6 +90,7 @@ async fn fate(entry: &UserEntry, client: &dyn Client, running: &Running, send: &
     let call = tokio::time::timeout(deadline + Duration::from_secs(1), AssertUnwindSafe(call).catch_unwind());
     let began = Instant::now();
     let outcome = tokio::select! {
+        biased;
         outcome = call => match outcome {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => SendOutcome::Unknown,

@@ -11,6 +11,8 @@ use std::time::Duration;
 const NUMBERS: u64 = 50;
 /// Messages of one round, each way.
 const MESSAGES: u64 = 6_000;
+/// Between two looks at whether the daemon has settled.
+const APART: Duration = Duration::from_millis(500);
 /// Rounds; the middle one counts.
 const ROUNDS: usize = 3;
 
@@ -35,6 +37,8 @@ pub async fn run(binary: &Path, options: &Options) -> anyhow::Result<Vec<Figure>
         figures.push(if numbers == NUMBERS { rate.hold(target) } else { rate });
         figures.push(Figure::middle(name("daemon's processor time each"), &costs, "µs", Better::Lower));
         let long = Duration::from_secs(options.seconds.unwrap_or(10));
+        // What became of the last of them is still being told.
+        scene.bed.settled(APART).await?;
         progress(&format!("{}: {pace:.0} messages a second", way.name()));
         let waits = scene.steady(way, pace, long).await?;
         figures.push(Figure::new(name("p50 at half of that"), percentile(&waits, 0.5), "ms", Better::Lower));

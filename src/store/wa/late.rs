@@ -50,6 +50,17 @@ struct Rows {
     last: u64,
     received: BTreeMap<Key, (u64, Received)>,
     secrets: BTreeMap<u64, MsgSecretEntry>,
+    /// Since when something waits, at most.
+    since: Option<Instant>,
+}
+
+impl Rows {
+    /// The number of a row that is about to come.
+    fn next(&mut self) -> u64 {
+        self.since = self.since.or_else(|| Some(Instant::now()));
+        self.last += 1;
+        self.last
+    }
 }
 
 /// What waits. A clone is another reference to the same rows.
@@ -104,8 +115,7 @@ impl Late {
         let mut rows = self.rows();
         let room = rows.received.len() < RECEIVED || rows.received.contains_key(&key);
         if room {
-            rows.last += 1;
-            let number = rows.last;
+            let number = rows.next();
             rows.received.insert(key, (number, what));
             self.0.added.notify_one();
         }
@@ -116,8 +126,7 @@ impl Late {
     /// written.
     pub(super) fn add(&self, secret: MsgSecretEntry) -> bool {
         let mut rows = self.rows();
-        rows.last += 1;
-        let number = rows.last;
+        let number = rows.next();
         rows.secrets.insert(number, secret);
         self.0.added.notify_one();
         rows.secrets.len() < SECRETS
@@ -129,6 +138,16 @@ impl Late {
             Received::Kept(message, _) => Some(message.clone()),
             Received::Done(_) => None,
         })
+    }
+
+    /// How long something has waited, where something does.
+    pub(super) fn age(&self) -> Option<Duration> {
+        self.rows().since.map(|since| since.elapsed())
+    }
+
+    /// Has it looked at again.
+    pub(super) fn look_again(&self) {
+        self.0.added.notify_one();
     }
 
     /// Something was written and not flushed.
@@ -178,5 +197,7 @@ impl Late {
         let mut rows = self.rows();
         rows.received.retain(|_, (number, _)| *number > last);
         rows.secrets = rows.secrets.split_off(&(last + 1));
+        let empty = rows.received.is_empty() && rows.secrets.is_empty();
+        rows.since = if empty { None } else { Some(Instant::now()) };
     }
 }

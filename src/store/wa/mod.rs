@@ -57,7 +57,8 @@ use recall::Recall;
 
 type WaResult<T> = std::result::Result<T, WaError>;
 
-/// A row that no other write took along is written after this. The client writes its ratchets down 25 ms after they moved.
+/// A row that no other write took along is written after this, or twice this. The client writes its ratchets down 25 ms after
+/// they moved.
 const LATEST: Duration = Duration::from_millis(50);
 /// What was written without a flush is flushed after this.
 const FLUSHED: Duration = Duration::from_secs(2);
@@ -163,8 +164,14 @@ impl WaStore {
         loop {
             self.late.added().await;
             tokio::time::sleep(LATEST).await;
-            if let Err(error) = self.settle().await {
-                tracing::debug!("what waits to be written waits on: {error}");
+            // What has come just now is taken along by its own ratchet.
+            match self.late.age() {
+                Some(age) if age < LATEST => self.late.look_again(),
+                _ => {
+                    if let Err(error) = self.settle().await {
+                        tracing::debug!("what waits to be written waits on: {error}");
+                    }
+                }
             }
             if flushed.elapsed() < FLUSHED {
                 // Looked at again, also when nothing more comes.

@@ -36,13 +36,10 @@ impl Waiters {
         Some(Waiting { waiters: Arc::clone(self), id: id.to_owned(), answer })
     }
 
-    /// The server has answered.
-    pub(super) fn answered(&self, id: &str, answer: Answer) {
+    /// The server has answered; whether somebody waits for that, and hears it.
+    pub(super) fn answered(&self, id: &str, answer: Answer) -> bool {
         let waiting = self.lock().remove(id);
-        if let Some(waiting) = waiting {
-            // When nobody is left to hear it, the event still tells it.
-            waiting.send(answer).ok();
-        }
+        waiting.is_some_and(|waiting| waiting.send(answer).is_ok())
     }
 
     /// The connection is gone: what is awaited on it will not come.
@@ -137,9 +134,8 @@ mod tests {
         let mut taken = waiters.register("A").unwrap();
         let mut refused = waiters.register("B").unwrap();
         let mut lost = waiters.register("C").unwrap();
-        waiters.answered("A", None);
-        waiters.answered("B", Some(refusal("463")));
-        waiters.answered("nobody's", None);
+        assert!(waiters.answered("A", None) && waiters.answered("B", Some(refusal("463"))));
+        assert!(!waiters.answered("nobody's", None) && !waiters.answered("A", None));
         waiters.lost();
         assert_eq!(taken.outcome().await, SendOutcome::Accepted);
         assert_eq!(refused.outcome().await, SendOutcome::Rejected(Reason::ReachoutLocked));

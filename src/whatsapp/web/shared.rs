@@ -303,11 +303,13 @@ impl Shared {
             return;
         }
         let refused = ack.error.as_deref().map(refusal);
-        self.waiters.answered(&ack.id, refused);
+        let heard = self.waiters.answered(&ack.id, refused);
         if refused == Some(Reason::ReachoutLocked) {
             self.tasks.spawn(lock::ask(Arc::clone(self)));
         }
-        self.tell(ClientEvent::Ack { message_id: ack.id.clone(), refused });
+        if !heard {
+            self.tell(ClientEvent::Ack { message_id: ack.id.clone(), refused });
+        }
     }
 
     fn receipt(self: &Arc<Self>, receipt: &Receipt) {
