@@ -48,11 +48,22 @@ impl Pages {
 /// Who else may open a file meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Nobody: its locks are taken once instead of with each transaction, and what its log holds is noted in memory instead of a
-    /// file that would be made with each opening. Anybody else finds it locked.
+    /// Nobody: one of the many files of people. Its locks are taken once instead of with each transaction, and what its log holds
+    /// is noted in memory instead of a file that would be made with each opening. Anybody else finds it locked.
     Alone,
-    /// Other connections.
+    /// Other connections: one of the few files of the daemon itself.
     Shared,
+}
+
+impl Access {
+    /// How many KiB of its pages are kept in memory at most. What everybody writes to has to hold the updates of a busy moment:
+    /// a page that does not fit is decrypted again to be used, and encrypted twice to be changed.
+    fn cache_kib(self) -> u32 {
+        match self {
+            Access::Alone => 256,
+            Access::Shared => 8 * 1024,
+        }
+    }
 }
 
 /// What a page is authenticated with. Processors have instructions for SHA-256: it takes 2.5 µs for 4 KiB here, SHA-512, which is
@@ -146,9 +157,9 @@ fn open_with(path: &Path, key: &RawKey, (pages, mac): (Pages, Mac), access: Acce
     // A statement is planned once, whatever values it is given: planned anew for each limit that comes with it, the search
     // for a person's updates took two fifths of its time.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    conn.pragma_update(None, "cache_size", -i64::from(access.cache_kib()))?;
     conn.execute_batch(
-        "PRAGMA cache_size = -256;
-         PRAGMA temp_store = MEMORY;
+        "PRAGMA temp_store = MEMORY;
          PRAGMA mmap_size = 0;
          PRAGMA cell_size_check = ON;
          PRAGMA trusted_schema = OFF;

@@ -44,7 +44,7 @@ fn every_connection_agrees_on_its_settings() {
     let settings =
         ["journal_mode", "synchronous", "cache_size", "temp_store", "foreign_keys", "trusted_schema", "busy_timeout"]
             .map(text);
-    assert_eq!(settings, ["wal", "2", "-256", "2", "1", "0", "2000"]);
+    assert_eq!(settings, ["wal", "2", "-8192", "2", "1", "0", "2000"]);
     assert_eq!(text("cell_size_check"), "1");
     assert!(text("cipher_version").starts_with('4'), "this is not SQLCipher");
 }
