@@ -342,7 +342,8 @@ impl Stage {
         person.send(&format!("/link +{number}")).await?;
         let shown = person.wait_text("Your code:", PATIENCE).await?;
         self.whatsapp.enter_code(&code_in(&shown)?, number).await?;
-        person.wait_text("is linked and connected", PATIENCE).await?;
+        let linked = person.wait_text("is linked and connected", PATIENCE).await;
+        linked.with_context(|| format!("after this:\n{}", self.log_tail(self.log_begin).unwrap_or_default()))?;
         Ok(())
     }
 }

@@ -101,6 +101,22 @@ fn a_file_of_an_earlier_form_keeps_it_and_stays_readable() {
 }
 
 #[test]
+fn a_file_that_is_opened_alone_is_locked_while_it_is_open_and_has_no_index_beside_it() {
+    let (folder, path) = folder();
+    let key = RawKey::new([7; 32]);
+    for count in [1, 2] {
+        let conn = super::open(&path, &key, Pages::Small, Access::Alone).unwrap();
+        conn.execute_batch("CREATE TABLE IF NOT EXISTS note (text TEXT); INSERT INTO note VALUES ('one')").unwrap();
+        let beside = |name: &str| folder.path().join(name).exists();
+        assert!(beside("user.db-wal") && !beside("user.db-shm"));
+        assert_eq!(open(&path, &key).unwrap_err().code(), "db-locked");
+        conn.close().map_err(|(_, error)| error).unwrap();
+        let other = open(&path, &key).unwrap();
+        assert_eq!(other.query_row("SELECT count(*) FROM note", [], |row| row.get::<_, u32>(0)).unwrap(), count);
+    }
+}
+
+#[test]
 fn another_key_is_told_from_damage() {
     let (_folder, path) = folder();
     filled(&path, &RawKey::new([7; 32]));
