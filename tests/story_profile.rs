@@ -346,17 +346,20 @@ async fn a_registration_under_way_has_a_session_that_ends_with_it_and_with_the_p
     let rest = Rest::open(folder.path())?;
     rest.step(BUDI, profile::end_registration).await?;
     rest.close().await?;
-    let running = daemon(folder.path()).await?;
-    let rest = Rest::open(folder.path())?;
     until("nothing outside", async || {
+        let running = daemon(folder.path()).await?;
+        running.person(BUDI, "Budi").send("/help").await?;
+        // Only a daemon that has gone lets others look.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        running.close().await?;
+        let rest = Rest::open(folder.path())?;
         let vault = rest.vaults.open(TelegramId(BUDI)).await?;
         let outside = vault.db().read(profile::is_outside).await?;
         vault.db().close().await?;
+        rest.close().await?;
         Ok((!outside).then_some(()))
     })
-    .await?;
-    rest.close().await?;
-    running.close().await
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,12 +1,12 @@
-//! A shortcut to an idle talker from whoever commits what is to be said: their own transaction takes the first thing to say,
-//! and the talker says it without a transaction to look for it.
+//! A shortcut from the worker to an idle talker: the step's own transaction takes the first thing to say, and the talker
+//! says it without a transaction to look for it.
 //!
 //! Owns at most one message, whose row is `sending` already. Must not be where anything is remembered: what is lost here
 //! is found in the vault.
 use crate::store::says::Say;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Where the talker is left what it is to say next.
+/// Where the worker leaves what the talker is to say next.
 #[derive(Default)]
 pub struct Handover(Mutex<State>);
 
@@ -24,7 +24,7 @@ impl Handover {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody asks to hand over what they are about to commit. `None`: the talker is busy and finds it by itself.
+    /// The worker asks to hand over what it is about to commit. `None`: the talker is busy and finds it by itself.
     pub fn claim(&self) -> Option<Claim<'_>> {
         let mut state = self.lock();
         let free = state.idle && !state.claimed && state.say.is_none();

@@ -1,11 +1,11 @@
 //! Where one start of one client tells its news. It belongs to its owner's entry and knows its generation.
-use super::apply::{Applied, Applier, Talk};
+use super::apply::{Applied, Applier};
 use super::entry::UserEntry;
 use crate::domain::{AccountId, AccountState, ClientEvent, Generation, InboundMessage, LoginStep, Timestamp};
 use crate::flows::onboarding::{self, PROGRESS};
 use crate::flows::{Changes, chat};
 use crate::metrics::{self, LinkStep, Linking, Received};
-use crate::store::{StoreError, accounts, kept, messages, says};
+use crate::store::{StoreError, accounts, kept, messages};
 use crate::whatsapp::{EventSink, SinkError};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -34,10 +34,8 @@ impl AccountSink {
         let Some(_inside) = self.entry.enter() else { return Err(SinkError(Box::new(Outdated))) };
         let vault = self.entry.vault().await.map_err(|e| SinkError(Box::new(e)))?;
         let (id, now) = (self.account, Timestamp::now());
-        let claim = self.entry.handover.claim().filter(|_| !self.entry.stop.is_cancelled());
-        let hand_over = claim.is_some();
         // Flushed apart, so that whoever else is to be written does not wait for the disk.
-        let (applied, new, handed) = vault
+        let (applied, new) = vault
             .step_normal(now, move |tx, person| {
                 let Some(account) = accounts::get(tx, id)?.filter(|a| a.state != AccountState::Removed) else {
                     return Err(StoreError::Fenced);
@@ -54,16 +52,12 @@ impl AccountSink {
                     let hint = onboarding::received(std::mem::take(&mut progress));
                     applied.join(applier.apply(Changes::default().effect(effect).before(hint))?);
                 }
-                let handed = if hand_over && applied.talk == Talk::Now { says::take(tx, now)? } else { None };
-                Ok((applied, new, handed))
+                Ok((applied, new))
             })
             .await
             .map_err(|e| SinkError(Box::new(e)))?;
         let flushed = vault.db().sync().await;
         // Also where the disk did not take it: WhatsApp delivers again what is stored already, and then nobody is woken.
-        if let (Some(claim), Some(say)) = (claim, handed) {
-            claim.give(say);
-        }
         self.entry.tells(applied.talk);
         flushed.map_err(|e| SinkError(Box::new(e)))?;
         Ok(new)

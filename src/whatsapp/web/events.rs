@@ -36,6 +36,9 @@ pub(super) struct Link {
     linked: bool,
     /// The phone has proven possession, and WhatsApp has not let the device in yet.
     fresh: bool,
+    /// WhatsApp has let the device in, and that the phone has proven possession is not told yet. The library tells that after it
+    /// has answered WhatsApp, which may be quicker.
+    early: bool,
     online: bool,
     /// The `Offline` that was told since it was last online.
     away: Option<Reason>,
@@ -77,7 +80,17 @@ pub(super) fn interest() -> EventInterest {
 impl Link {
     /// `linked`: the key store holds a device already.
     pub(super) fn new(method: Option<LoginMethod>, linked: bool) -> Self {
-        Link { method, linked, fresh: false, online: false, away: None, silent: false, attempts: 0, verdict: None }
+        Link {
+            method,
+            linked,
+            fresh: false,
+            early: false,
+            online: false,
+            away: None,
+            silent: false,
+            attempts: 0,
+            verdict: None,
+        }
     }
 
     /// Whether it is logged in.
@@ -193,10 +206,19 @@ impl Link {
 
     /// WhatsApp does not know the device. One that the phone has just let in was never let in by WhatsApp.
     fn logged_out(&mut self) -> Vec<Act> {
-        self.over(if self.fresh { Reason::QrLoop } else { Reason::LoggedOut }, None)
+        self.over(if self.fresh || self.is_linking() { Reason::QrLoop } else { Reason::LoggedOut }, None)
+    }
+
+    /// Whether the phone has still to prove possession, as far as is known.
+    fn is_linking(&self) -> bool {
+        self.method.is_some() && !self.linked
     }
 
     fn connected(&mut self) -> Vec<Act> {
+        if self.is_linking() {
+            self.early = true;
+            return Vec::new();
+        }
         self.online = true;
         self.away = None;
         self.linked = true;
@@ -206,7 +228,7 @@ impl Link {
 
     /// Each reason is told once until it is online again; that there is no connection is no news after a better reason.
     fn gone(&mut self, reason: Reason) -> Vec<Act> {
-        self.online = false;
+        (self.online, self.early) = (false, false);
         let mut acts = vec![Act::Lost];
         if matches!(self.method, Some(LoginMethod::Code(_))) && !self.linked {
             acts.push(Act::CodeGone(CodeGone::AskAgain));
@@ -247,7 +269,11 @@ impl Link {
         let Some(phone) = convert::phone(id) else { return self.refuse(Reason::PairFailed) };
         self.linked = true;
         self.fresh = true;
-        vec![Act::Tell(ClientEvent::Login(LoginStep::Paired { phone }))]
+        let mut acts = vec![Act::Tell(ClientEvent::Login(LoginStep::Paired { phone }))];
+        if std::mem::take(&mut self.early) {
+            acts.extend(self.connected());
+        }
+        acts
     }
 
     fn not_let_in(&mut self, reason: ConnectFailureReason) -> Vec<Act> {

@@ -66,6 +66,9 @@ async fn one_code(shared: &Shared, phone: &PhoneNumber) -> Code {
     if client.wait_for_socket(SOCKET).await.is_err() {
         return Code::Refused(Reason::NetworkAway);
     }
+    if shared.is_linked() {
+        return Code::Done;
+    }
     shared.code.forget();
     let options = PairCodeOptions { phone_number: phone.digits().to_owned(), ..PairCodeOptions::default() };
     match tokio::time::timeout(REQUEST, client.pair_with_code(options)).await {

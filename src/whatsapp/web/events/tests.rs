@@ -68,6 +68,30 @@ fn linking_by_qr_goes_from_pictures_to_online() {
 }
 
 #[test]
+fn a_device_is_let_in_before_it_is_told_that_it_was_confirmed() {
+    let step = LoginStep::Paired { phone: PhoneNumber::parse("6281234567890").unwrap() };
+    let confirmed = || paired("6281234567890:4@s.whatsapp.net");
+    let mut link = Link::new(by_code(), false);
+    assert_eq!(told(link.on(&connected(), NOW)), []);
+    assert!(!link.is_online() && !link.is_linked());
+    assert_eq!(told(link.on(&confirmed(), NOW)), [ClientEvent::Login(step.clone()), ClientEvent::Online]);
+    assert!(link.is_online());
+
+    // Gone again in between.
+    let mut link = Link::new(by_code(), false);
+    link.on(&connected(), NOW);
+    link.on(&disconnected(), NOW);
+    assert_eq!(told(link.on(&confirmed(), NOW)), [ClientEvent::Login(step)]);
+    assert_eq!(told(link.on(&connected(), NOW)), [ClientEvent::Online]);
+
+    // Refused in between.
+    let mut link = Link::new(by_code(), false);
+    link.on(&Event::LoggedOut(wa::LoggedOut::builder().on_connect(true).reason(401.into()).build()), NOW);
+    assert_eq!(told(link.on(&confirmed(), NOW)), []);
+    assert_eq!(link.verdict(), (Reason::QrLoop, None));
+}
+
+#[test]
 fn linking_by_code_shows_the_code_and_no_picture() {
     let mut link = Link::new(by_code(), false);
     assert_eq!(told(link.on(&qr(), NOW)), []);
