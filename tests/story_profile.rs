@@ -19,6 +19,7 @@ use sekat::t;
 use sekat::telegram::Reader;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use support::*;
 use support_daemon::{Daemon, OddWhatsApp};
 
