@@ -128,6 +128,8 @@ async fn a_refused_message_is_rejected_with_its_reason() {
         let outcome = owner.client.send_text(&anna(), "hello", &id, SOON).await;
         assert_eq!(outcome, SendOutcome::Rejected(reason));
     }
+    let acked = owner.sink.events().iter().any(|event| matches!(event, ClientEvent::Ack { .. }));
+    assert!(!acked, "whoever waits for the refusal is told it once");
     assert_eq!(owner.client.send_text(&anna(), "hello", "ID2", SOON).await, SendOutcome::Accepted);
 }
 

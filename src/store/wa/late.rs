@@ -55,6 +55,10 @@ struct Rows {
 }
 
 impl Rows {
+    fn is_empty(&self) -> bool {
+        self.received.is_empty() && self.secrets.is_empty()
+    }
+
     /// The number of a row that is about to come.
     fn next(&mut self) -> u64 {
         self.since = self.since.or_else(|| Some(Instant::now()));
@@ -168,8 +172,7 @@ impl Late {
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        let rows = self.rows();
-        rows.received.is_empty() && rows.secrets.is_empty()
+        self.rows().is_empty()
     }
 
     /// Writes down what waits; up to which row.
@@ -197,7 +200,6 @@ impl Late {
         let mut rows = self.rows();
         rows.received.retain(|_, (number, _)| *number > last);
         rows.secrets = rows.secrets.split_off(&(last + 1));
-        let empty = rows.received.is_empty() && rows.secrets.is_empty();
-        rows.since = if empty { None } else { Some(Instant::now()) };
+        rows.since = (!rows.is_empty()).then(Instant::now);
     }
 }
