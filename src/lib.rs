@@ -1,7 +1,7 @@
 //! Sekat: one Telegram bot, many people, each with their own WhatsApp numbers and their own encrypted world.
 //!
 //! Modules, lowest first; each imports only those before it, and `tests/arrows.rs` holds that: [`domain`], [`metrics`], [`words`],
-//! [`limits`], [`store`], [`session`], [`whatsapp`], [`flows`], [`users`], [`telegram`], [`http`], [`control`], then the edge:
+//! [`limits`], [`reach`], [`store`], [`session`], [`whatsapp`], [`flows`], [`users`], [`telegram`], [`http`], [`control`], then the edge:
 //! [`config`], [`cli`], [`logging`], [`lifecycle`], [`app`]. The simulators (`sim`, feature `demo`) stand outside and are named by nothing else.
 #![recursion_limit = "512"]
 
@@ -16,6 +16,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod logging;
 pub mod metrics;
+pub mod reach;
 pub mod session;
 #[cfg(feature = "demo")]
 pub mod sim;

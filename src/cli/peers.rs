@@ -4,12 +4,12 @@
 //! Owns nothing. This is the plain word at the start; each connection is checked again when it is made, because a name may
 //! resolve to something else by then. It must not show an address.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::Url;
 
 use crate::config::Config;
+use crate::reach;
 
 /// For one name.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -36,7 +36,7 @@ pub(super) async fn check(config: &Config) -> Result<(), NotHere> {
         }
     }
     // Nor do others talk to it.
-    if config.http.listen.is_some_and(|at| !at.ip().to_canonical().is_loopback()) {
+    if config.http.listen.is_some_and(|at| !reach::is_here(at.ip())) {
         keys.push("http.listen");
     }
     if keys.is_empty() { Ok(()) } else { Err(NotHere { keys }) }
@@ -51,15 +51,7 @@ fn servers(config: &Config) -> [(&'static str, &str); 2] {
 async fn is_here(address: &str) -> bool {
     let Ok(url) = Url::parse(address) else { return false };
     let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return false };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    if let Ok(ip) = host.parse::<IpAddr>() {
-        return ip.to_canonical().is_loopback();
-    }
-    let Ok(Ok(found)) = tokio::time::timeout(DEADLINE, tokio::net::lookup_host((host, port))).await else {
-        return false;
-    };
-    let mut found = found.peekable();
-    found.peek().is_some() && found.all(|address| address.ip().to_canonical().is_loopback())
+    matches!(tokio::time::timeout(DEADLINE, reach::addresses(host, port, true)).await, Ok(Ok(_)))
 }
 
 #[cfg(test)]

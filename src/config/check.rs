@@ -2,7 +2,6 @@
 //!
 //! Owns the rules. It must not read files or repeat secrets.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -11,6 +10,7 @@ use super::value::Size;
 use super::{Config, Secret, UpdateMode};
 use crate::domain::TelegramId;
 use crate::http::PAGES;
+use crate::reach;
 use crate::session::MAX_NODE;
 
 /// Tells `report` each key whose value makes no sense, and why.
@@ -94,7 +94,7 @@ fn http(config: &Config, report: &mut impl FnMut(&'static str, String)) {
     if http.token.as_ref().is_some_and(|token| token.expose().len() < SHORTEST_SECRET) {
         report("http.token", format!("is too short: at least {SHORTEST_SECRET} letters"));
     }
-    if http.listen.is_some_and(|at| !at.ip().to_canonical().is_loopback()) && http.token.is_none() {
+    if http.listen.is_some_and(|at| !reach::is_here(at.ip())) && http.token.is_none() {
         let what = "others can reach this address: give a token (http.token_file), or listen on 127.0.0.1";
         report("http.listen", what.to_owned());
     }
@@ -251,7 +251,5 @@ fn plain_url(text: &str, schemes: &[&str]) -> Result<Url, String> {
 }
 
 fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let literal = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || literal.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    url.host_str().is_some_and(reach::is_named_here)
 }

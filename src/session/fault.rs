@@ -5,6 +5,8 @@
 use std::error::Error as StdError;
 use std::io;
 
+use crate::reach::ReachError;
+
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
@@ -113,6 +115,17 @@ impl Fault {
         match tls(error) {
             Some(why) => Self::Certificate(why),
             None => Self::Unreachable(error.kind().to_string()),
+        }
+    }
+}
+
+impl From<ReachError> for Fault {
+    fn from(error: ReachError) -> Self {
+        match error {
+            ReachError::Resolve(_) => Self::Unreachable("its name cannot be resolved".to_owned()),
+            ReachError::NoAddress => Self::Unreachable("its name stands for no address".to_owned()),
+            ReachError::NotHere => Self::NotHere,
+            ReachError::Connect(error) => Self::io(&error),
         }
     }
 }

@@ -3,7 +3,6 @@
 //! Owns nothing. Every connection has a deadline; TLS always checks the certificate and the name in it.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,12 +12,13 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio_postgres::tls::{ChannelBinding, TlsConnect};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::fault::Fault;
+use crate::reach::{self, ReachError};
 
 /// Where a server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +34,7 @@ impl Place {
     pub fn is_here(&self) -> bool {
         match self {
             Self::Unix(_) => true,
-            Self::Tcp(host, _) => {
-                host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
-            }
+            Self::Tcp(host, _) => reach::is_named_here(host),
         }
     }
 }
@@ -117,24 +115,14 @@ pub(super) async fn open(place: &Place, here_only: bool) -> Result<Stream, Fault
         }
         Place::Tcp(host, port) => (host.as_str(), *port),
     };
-    let found: Vec<SocketAddr> = match tokio::net::lookup_host((host, port)).await {
-        Ok(found) => found.collect(),
-        Err(_) => return Err(Fault::Unreachable("its name cannot be resolved".to_owned())),
-    };
-    if here_only && !found.iter().all(|address| address.ip().to_canonical().is_loopback()) {
-        return Err(Fault::NotHere);
-    }
-    let mut last = Fault::Unreachable("its name stands for no address".to_owned());
-    for address in found {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                stream.set_nodelay(true).map_err(|e| Fault::io(&e))?;
-                return Ok(Stream(Box::new(stream)));
-            }
-            Err(e) => last = Fault::io(&e),
+    let mut last = ReachError::NoAddress;
+    for address in reach::addresses(host, port, here_only).await? {
+        match reach::dial(address).await {
+            Ok(stream) => return Ok(Stream(Box::new(stream))),
+            Err(e) => last = e,
         }
     }
-    Err(last)
+    Err(last.into())
 }
 
 /// TLS over a stream to this host.

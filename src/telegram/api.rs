@@ -4,6 +4,7 @@
 //! sleeps: teloxide's own network layer sleeps ten seconds on every 5xx, so it carries none of our calls.
 use super::owner::KINDS;
 use crate::metrics::{self, Answered};
+use crate::reach;
 use reqwest::multipart::Form;
 use reqwest::{Client, Url};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -11,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::error::Error as _;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -181,11 +181,10 @@ impl Api {
             .pool_idle_timeout(Duration::from_secs(30));
         if loopback_only {
             // A name is checked each time it is resolved; an address is never resolved and checked here.
-            let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-            if literal.is_ok_and(|ip| !ip.to_canonical().is_loopback()) {
+            if reach::literal(host).is_some_and(|ip| !reach::is_here(ip)) {
                 return Err(SetupError::NotLoopback);
             }
-            client = client.no_proxy().dns_resolver(Arc::new(LoopbackOnly));
+            client = client.no_proxy().dns_resolver(Arc::new(reach::HereOnly));
         }
         let client = client.build().map_err(SetupError::Client)?;
         let server = api_url.as_str().trim_end_matches('/');
@@ -368,21 +367,6 @@ impl Api {
     /// Without the token, and short.
     fn scrub(&self, text: &str) -> String {
         text.replace(&self.0.token, "…").chars().take(DESCRIPTION_CHARS).collect()
-    }
-}
-
-/// Resolves names to this machine's own addresses and to nothing else.
-struct LoopbackOnly;
-
-impl reqwest::dns::Resolve for LoopbackOnly {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        Box::pin(async move {
-            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            if found.is_empty() || found.iter().any(|address| !address.ip().to_canonical().is_loopback()) {
-                return Err(SetupError::NotLoopback.into());
-            }
-            Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
-        })
     }
 }
 

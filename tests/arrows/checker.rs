@@ -14,6 +14,7 @@ const ORDER: &[&[&str]] = &[
     &["metrics"],
     &["words"],
     &["limits"],
+    &["reach"],
     &["store"],
     &["session"],
     &["whatsapp"],

@@ -7,8 +7,10 @@ use super::{Options, progress};
 use std::path::Path;
 use std::time::Duration;
 
-/// How many numbers, by default.
-const NUMBERS: u64 = 50;
+/// How many numbers the rates are to be held with.
+const HELD: u64 = 50;
+/// How many numbers, by default: one size after the other.
+const NUMBERS: [u64; 2] = [HELD, 1_000];
 /// Messages of one round, each way.
 const MESSAGES: u64 = 6_000;
 /// Between two looks at whether the daemon has settled.
@@ -16,9 +18,17 @@ const APART: Duration = Duration::from_millis(500);
 /// Rounds; the middle one counts.
 const ROUNDS: usize = 3;
 
-/// Links the numbers, then lets contacts write to them and their people answer: as fast as it goes, then at half of that.
+/// With 50 numbers, then with 1,000 (or with `--n` of them alone).
 pub async fn run(binary: &Path, options: &Options) -> anyhow::Result<Vec<Figure>> {
-    let numbers = options.n.unwrap_or(NUMBERS);
+    let mut figures = Vec::new();
+    for numbers in options.n.map_or_else(|| NUMBERS.to_vec(), |n| vec![n]) {
+        figures.extend(size(binary, numbers, options).await?);
+    }
+    Ok(figures)
+}
+
+/// Links the numbers, then lets contacts write to them and their people answer: as fast as it goes, then at half of that.
+async fn size(binary: &Path, numbers: u64, options: &Options) -> anyhow::Result<Vec<Figure>> {
     let mut scene = Scene::open(binary, numbers, 1, "", "").await?;
     let mut figures = Vec::new();
     for way in [Way::In, Way::Out] {
@@ -34,7 +44,7 @@ pub async fn run(binary: &Path, options: &Options) -> anyhow::Result<Vec<Figure>
         let name = |what: &str| format!("{numbers} numbers, {}: {what}", way.name());
         let rate = Figure::middle(name("rate"), &rates, "1/s", Better::Higher);
         let pace = rate.value / 2.0;
-        figures.push(if numbers == NUMBERS { rate.hold(target) } else { rate });
+        figures.push(if numbers == HELD { rate.hold(target) } else { rate });
         figures.push(Figure::middle(name("daemon's processor time each"), &costs, "µs", Better::Lower));
         let long = Duration::from_secs(options.seconds.unwrap_or(10));
         // What became of the last of them is still being told.

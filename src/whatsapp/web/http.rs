@@ -3,9 +3,8 @@
 //!
 //! Owns one connection pool for all clients of the provider; requests carry no cookies and nothing of a user but what the
 //! library puts there. Must not stream: the library's streaming interface blocks threads.
-use super::transport::loopback;
+use crate::reach;
 use async_trait::async_trait;
-use std::net::SocketAddr;
 use std::time::Duration;
 use whatsapp_rust::http::{HttpClient, HttpRequest, HttpResponse};
 
@@ -40,20 +39,6 @@ pub(super) struct Http {
     loopback_only: bool,
 }
 
-/// Names resolve to this machine or not at all.
-struct LoopbackNames;
-
-impl reqwest::dns::Resolve for LoopbackNames {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        Box::pin(async move {
-            let url = reqwest::Url::parse(&format!("http://{}/", name.as_str()))?;
-            let here = loopback(&url).await?;
-            let addresses: reqwest::dns::Addrs = Box::new(here.into_iter().map(|a| SocketAddr::new(a.ip(), 0)));
-            Ok(addresses)
-        })
-    }
-}
-
 impl Http {
     /// # Errors
     /// When TLS cannot be set up.
@@ -65,16 +50,16 @@ impl Http {
             .pool_max_idle_per_host(4)
             .redirect(reqwest::redirect::Policy::none());
         if loopback_only {
-            builder = builder.no_proxy().dns_resolver(std::sync::Arc::new(LoopbackNames));
+            builder = builder.no_proxy().dns_resolver(std::sync::Arc::new(reach::HereOnly));
         }
         Ok(Http { client: builder.build()?, loopback_only })
     }
 
     async fn fetch(&self, request: HttpRequest) -> anyhow::Result<HttpResponse> {
         let url = reqwest::Url::parse(&request.url).map_err(|_| FetchError::Request)?;
-        if self.loopback_only {
-            // A literal address never reaches the resolver.
-            loopback(&url).await?;
+        let literal = url.host_str().and_then(reach::literal);
+        if self.loopback_only && literal.is_some_and(|ip| !reach::is_here(ip)) {
+            return Err(reach::ReachError::NotHere.into());
         }
         let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|_| FetchError::Request)?;
         let mut outgoing = self.client.request(method, url);

@@ -1,13 +1,12 @@
 //! How a client reaches WhatsApp's server: a web socket, every step of it bounded.
 //!
-//! Owns no connection. In a process that may only talk to this machine it resolves the host first and dials the address
-//! it has seen. Must not know what goes over the wire.
+//! Owns no connection. Must not know what goes over the wire.
+use crate::reach;
 use async_trait::async_trait;
 use hyper::header::{HeaderValue, ORIGIN};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio_websockets::ClientBuilder;
 use whatsapp_rust::transport::{
     Connector, Transport, TransportEvent, TransportFactory, default_tls_connector, from_websocket,
@@ -28,14 +27,6 @@ const CLOSE: Duration = Duration::from_secs(2);
 pub(super) enum DialError {
     #[error("read the endpoint's address")]
     Endpoint,
-    #[error("resolve the endpoint's host")]
-    Resolve(#[source] std::io::Error),
-    #[error("resolve the endpoint's host: it has no address")]
-    NoAddress,
-    #[error("connect: this build talks to this machine only")]
-    NotLoopback,
-    #[error("connect")]
-    Connect(#[source] std::io::Error),
     #[error("connect within {0:?}")]
     Timeout(Duration),
     #[error("write within {0:?}")]
@@ -60,38 +51,15 @@ impl Endpoint {
         Ok(Endpoint { url, loopback_only })
     }
 
-    /// The addresses to dial, at least one. For a process that may only talk to this machine what is dialled is the address
-    /// that was looked at.
-    async fn addresses(&self) -> Result<Vec<SocketAddr>, DialError> {
-        if self.loopback_only { loopback(&self.url).await } else { resolve(&self.url).await }
+    /// Its host, without the brackets of an address.
+    fn host(&self) -> &str {
+        reach::bare(self.url.host_str().unwrap_or_default())
     }
-}
 
-/// The addresses behind a host, at least one; refused unless every one of them is on this machine.
-pub(super) async fn loopback(url: &reqwest::Url) -> Result<Vec<SocketAddr>, DialError> {
-    let addresses = resolve(url).await?;
-    let here = addresses.iter().all(|address| address.ip().to_canonical().is_loopback());
-    if here { Ok(addresses) } else { Err(DialError::NotLoopback) }
-}
-
-/// The addresses behind a host, at least one.
-async fn resolve(url: &reqwest::Url) -> Result<Vec<SocketAddr>, DialError> {
-    let port = match (url.port(), url.scheme()) {
-        (Some(port), _) => port,
-        (None, "ws" | "http") => 80,
-        (None, _) => 443,
-    };
-    let host = bare_host(url);
-    let addresses: Vec<SocketAddr> = match host.parse::<IpAddr>() {
-        Ok(ip) => vec![SocketAddr::new(ip, port)],
-        Err(_) => tokio::net::lookup_host((host, port)).await.map_err(DialError::Resolve)?.collect(),
-    };
-    if addresses.is_empty() { Err(DialError::NoAddress) } else { Ok(addresses) }
-}
-
-/// The host without the brackets of an IPv6 address.
-fn bare_host(url: &reqwest::Url) -> &str {
-    url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
+    /// Its port: the protocol's own, where none is named.
+    fn port(&self) -> u16 {
+        self.url.port_or_known_default().unwrap_or(443)
+    }
 }
 
 /// Hears about attempts, because the library tells nobody of one that fails.
@@ -111,15 +79,17 @@ pub(super) struct Dialer<A> {
 
 impl<A: Attempts> Dialer<A> {
     async fn dial(&self) -> anyhow::Result<Connection> {
-        first_that_answers(&self.endpoint.url, self.endpoint.addresses().await?).await
+        let Endpoint { loopback_only, .. } = self.endpoint;
+        let addresses = reach::addresses(self.endpoint.host(), self.endpoint.port(), loopback_only).await?;
+        first_that_answers(&self.endpoint, &addresses).await
     }
 }
 
-/// A name such as `localhost` has several addresses, and a server may listen on one of them.
-async fn first_that_answers(url: &reqwest::Url, addresses: Vec<SocketAddr>) -> anyhow::Result<Connection> {
-    let mut last = Err(DialError::NoAddress.into());
+/// A name such as `localhost` has several addresses, and a server may listen on one of them. There is at least one.
+async fn first_that_answers(endpoint: &Endpoint, addresses: &[SocketAddr]) -> anyhow::Result<Connection> {
+    let mut last = Err(reach::ReachError::NoAddress.into());
     for address in addresses {
-        last = answers(url, address).await;
+        last = answers(endpoint, *address).await;
         if last.is_ok() {
             break;
         }
@@ -128,26 +98,15 @@ async fn first_that_answers(url: &reqwest::Url, addresses: Vec<SocketAddr>) -> a
 }
 
 /// A connection as the library makes it, but over a socket of ours.
-async fn answers(url: &reqwest::Url, address: SocketAddr) -> anyhow::Result<Connection> {
-    let socket = dial(address).await?;
+async fn answers(endpoint: &Endpoint, address: SocketAddr) -> anyhow::Result<Connection> {
+    let dialled = tokio::time::timeout(DIAL, reach::dial(address)).await;
+    let socket = dialled.map_err(|_| DialError::Timeout(DIAL))??;
     // With TLS the certificate is for the name, whatever address it has.
-    let connector = if url.scheme() == "wss" { default_tls_connector() } else { Connector::Plain };
-    let stream = connector.wrap(bare_host(url), socket).await?;
-    let request = ClientBuilder::new().uri(url.as_str())?;
+    let connector = if endpoint.url.scheme() == "wss" { default_tls_connector() } else { Connector::Plain };
+    let stream = connector.wrap(endpoint.host(), socket).await?;
+    let request = ClientBuilder::new().uri(endpoint.url.as_str())?;
     let request = request.add_header(ORIGIN, HeaderValue::from_static(WHATSAPP_WEB_ORIGIN))?;
     Ok(from_websocket(request.connect_on(stream).await?.0))
-}
-
-/// A socket that sends what it is given at once. The kernel would keep a short write back until the peer has acknowledged
-/// the one before, which takes the peer 40 ms where it has nothing to say itself: each receipt would delay the next message
-/// by that.
-async fn dial(address: SocketAddr) -> Result<TcpStream, DialError> {
-    let socket = match tokio::time::timeout(DIAL, TcpStream::connect(address)).await {
-        Ok(socket) => socket.map_err(DialError::Connect)?,
-        Err(_) => return Err(DialError::Timeout(DIAL)),
-    };
-    socket.set_nodelay(true).map_err(DialError::Connect)?;
-    Ok(socket)
 }
 
 type Connection = (Arc<dyn Transport>, whatsapp_rust::async_channel::Receiver<TransportEvent>);
@@ -198,28 +157,6 @@ impl Transport for Bounded {
 mod tests {
     use super::*;
 
-    async fn addresses(url: &str) -> Result<Vec<String>, DialError> {
-        let addresses = Endpoint::new(url, true)?.addresses().await?;
-        Ok(addresses.iter().map(SocketAddr::to_string).collect())
-    }
-
-    #[tokio::test]
-    async fn only_this_machine_is_dialled_when_told_so() {
-        assert_eq!(addresses("ws://127.0.0.1:9/ws/chat").await.unwrap(), ["127.0.0.1:9"]);
-        assert_eq!(addresses("wss://[::1]/").await.unwrap(), ["[::1]:443"]);
-        let named = addresses("ws://localhost/").await.unwrap();
-        assert!(!named.is_empty() && named.iter().all(|address| ["127.0.0.1:80", "[::1]:80"].contains(&&**address)));
-        for far in ["ws://192.0.2.1/ws", "wss://192.0.2.1/ws", "ws://[2001:db8::1]:80/", "ws://0.0.0.0:9/"] {
-            assert!(matches!(addresses(far).await, Err(DialError::NotLoopback)), "{far}");
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_sent_leaves_at_once() {
-        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        assert!(dial(server.local_addr().unwrap()).await.unwrap().nodelay().unwrap());
-    }
-
     #[cfg(feature = "demo")]
     #[tokio::test]
     async fn a_name_with_several_addresses_is_reached_on_any_of_them() {
@@ -233,18 +170,39 @@ mod tests {
             let (peer, _) = server.accept().await.unwrap();
             tokio_websockets::ServerBuilder::new().accept(peer).await.unwrap()
         });
-        let url = reqwest::Url::parse("ws://localhost/").unwrap();
-        assert!(first_that_answers(&url, vec![nobody]).await.is_err());
-        assert!(first_that_answers(&url, vec![nobody, somebody]).await.is_ok());
+        let endpoint = Endpoint::new("ws://localhost/", true).unwrap();
+        assert!(first_that_answers(&endpoint, &[nobody]).await.is_err());
+        assert!(first_that_answers(&endpoint, &[nobody, somebody]).await.is_ok());
     }
 
     #[tokio::test]
-    async fn an_endpoint_is_a_web_socket_address() {
+    async fn only_this_machine_is_dialled_when_told_so() {
+        struct Nobody;
+        #[async_trait]
+        impl Attempts for Nobody {
+            async fn connecting(&self) {}
+            fn failed(&self) {}
+        }
+        for far in ["ws://192.0.2.1/ws", "wss://192.0.2.1/ws", "ws://[2001:db8::1]:80/", "ws://0.0.0.0:9/"] {
+            let dialer = Dialer { endpoint: Endpoint::new(far, true).unwrap(), attempts: Nobody };
+            let Err(refused) = dialer.dial().await else { panic!("{far} was dialled") };
+            assert!(matches!(refused.downcast_ref(), Some(reach::ReachError::NotHere)), "{far}: {refused}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_a_web_socket_address() {
         for wrong in ["http://127.0.0.1/", "127.0.0.1:80", "ws://", ""] {
             assert!(Endpoint::new(wrong, false).is_err(), "{wrong}");
         }
-        let far = Endpoint::new("wss://web.whatsapp.com/ws/chat", false).unwrap();
-        assert_eq!((far.url.as_str(), bare_host(&far.url)), ("wss://web.whatsapp.com/ws/chat", "web.whatsapp.com"));
+        for (url, host, port) in [
+            ("wss://web.whatsapp.com/ws/chat", "web.whatsapp.com", 443),
+            ("ws://localhost/", "localhost", 80),
+            ("wss://[::1]:9/", "::1", 9),
+        ] {
+            let endpoint = Endpoint::new(url, false).unwrap();
+            assert_eq!((endpoint.url.as_str(), endpoint.host(), endpoint.port()), (url, host, port));
+        }
     }
 
     #[tokio::test]

@@ -3,11 +3,11 @@
 //! Owns no state. While a webhook is set polling is refused; who calls it is `hooks`' business.
 
 use std::collections::HashSet;
-use std::net::IpAddr;
 
 use reqwest::Url;
 use serde_json::{Value, json};
 
+use crate::reach;
 use crate::sim::telegram::{
     params::Params,
     reply::{Answer, Refusal},
@@ -89,8 +89,7 @@ pub(super) fn info(world: &World) -> Value {
 
 /// Whether an address names this machine.
 pub(in crate::sim::telegram) fn is_local(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    url.host_str().and_then(reach::literal).is_some_and(reach::is_here)
 }
 
 /// The kinds that a call asks for; `None` when it says nothing about them.
