@@ -59,14 +59,19 @@ impl Plan {
         }
     }
 
-    /// Two kills within about this time, and everything else that goes wrong at random; about ten messages of each kind a
-    /// second.
+    /// About so long everything goes wrong at random, with a kill after each third but the last; about ten messages of each
+    /// kind a second.
     pub fn chaos(long: Duration, seed: u64) -> Self {
         let each = usize::try_from(long.as_secs() * 10).unwrap_or(usize::MAX).max(20);
-        // A daemon that is ready lives for twice its moment.
-        let moment = u64::try_from(long.as_millis() / 4).unwrap_or(u64::MAX);
+        let moment = u64::try_from(long.as_millis() / 3).unwrap_or(u64::MAX);
         let written = Plan { updates: each, inbound: each, replies: each, ..Plan::new(2, seed) };
         Plan { chaos: true, life_ms: moment..=moment + 500, patience: Duration::from_secs(90), ..written }
+    }
+
+    /// How many lives there are in which people write. Where there is more than kills, so that it is seen how a daemon takes that
+    /// after a kill as well, the last of them is not ended by one.
+    fn lives(&self) -> u32 {
+        self.kills + u32::from(self.chaos)
     }
 }
 
@@ -164,7 +169,7 @@ async fn play_in(binary: &Path, plan: &Plan, folder: &Path) -> anyhow::Result<Ki
     };
     let mut mischief = plan.chaos.then(|| Mischief::new(&stage, cast.linked(&stage), plan.seed));
     let total = Share { updates: plan.updates, inbound: plan.inbound, replies: plan.replies };
-    for life in 0..plan.kills {
+    for life in 0..plan.lives() {
         let until_kill = Duration::from_millis(chance.random_range(plan.life_ms.clone()));
         // Those who write do not stop when the daemon dies; some of it finds it dead.
         let writing = until_kill + Duration::from_millis(50);
@@ -174,18 +179,23 @@ async fn play_in(binary: &Path, plan: &Plan, folder: &Path) -> anyhow::Result<Ki
                 None => Ok(()),
             }
         };
-        let share = total.part(life, plan.kills);
+        let share = total.part(life, plan.lives());
         let seed = chance.random();
         let whatsapp = stage.whatsapp.clone();
-        let (written, broken, killed) = tokio::join!(
-            cast.write(&whatsapp, share, writing, seed),
-            breaking,
-            kill_after(&mut stage, life > 0, until_kill)
-        );
-        written.and(broken)?;
-        report.kills_while_starting += u32::from(killed?);
+        let living = async {
+            let was_ready = live(&mut stage, life > 0, until_kill).await?;
+            if life < plan.kills {
+                stage.kill().await?;
+                report.kills_while_starting += u32::from(!was_ready);
+            }
+            anyhow::Ok(())
+        };
+        let (written, broken, lived) = tokio::join!(cast.write(&whatsapp, share, writing, seed), breaking, living);
+        written.and(broken).and(lived)?;
     }
-    stage.start().await?;
+    if plan.lives() == plan.kills {
+        stage.start().await?;
+    }
     if let Some(mut mischief) = mischief {
         mischief.end().await?;
         (report.faults, report.ambiguous) = (mischief.done, mischief.ambiguous);
@@ -196,8 +206,8 @@ async fn play_in(binary: &Path, plan: &Plan, folder: &Path) -> anyhow::Result<Ki
     Ok(report)
 }
 
-/// One life: started (but for the first, which runs already), and killed at its moment. Whether it was not ready yet.
-async fn kill_after(stage: &mut Stage, start: bool, moment: Duration) -> anyhow::Result<bool> {
+/// One life: started (but for the first, which runs already), until its moment has come. Whether it was ready by then.
+async fn live(stage: &mut Stage, start: bool, moment: Duration) -> anyhow::Result<bool> {
     if start {
         stage.launch()?;
     }
@@ -212,8 +222,7 @@ async fn kill_after(stage: &mut Stage, start: bool, moment: Duration) -> anyhow:
         // `moment` counts from the start of the process; a daemon that is ready lives on for the same time again.
         tokio::time::sleep(moment).await;
     }
-    stage.kill().await?;
-    Ok(!ready)
+    Ok(ready)
 }
 
 /// Lets the last daemon set things right, presses "Send again" under everything of unknown fate, and judges.

@@ -16,8 +16,8 @@ const CHATTER: Duration = Duration::from_secs(600);
 const PACE: f64 = 50.0;
 /// How long one way has its turn.
 const TURN: Duration = Duration::from_secs(10);
-/// Between two looks at whether the daemon has settled.
-const APART: Duration = Duration::from_secs(3);
+/// Between two looks at whether the daemon has settled; longer than idle databases stay open.
+const APART: Duration = Duration::from_secs(10);
 /// For so long it is only warming up: a part of the whole time.
 const WARM_UP: u32 = 5;
 
