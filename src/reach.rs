@@ -35,6 +35,12 @@ pub fn is_named_here(host: &str) -> bool {
     host == "localhost" || literal(host).is_some_and(is_here)
 }
 
+/// Whether a host is an address of another machine by its text alone. A name may lead anywhere.
+#[must_use]
+pub fn is_elsewhere(host: &str) -> bool {
+    literal(host).is_some_and(|ip| !is_here(ip))
+}
+
 /// The address that a host is written as, with the brackets of a URL around it or without; `None` for a name.
 #[must_use]
 pub fn literal(host: &str) -> Option<IpAddr> {
@@ -79,7 +85,7 @@ pub async fn dial(address: SocketAddr) -> Result<TcpStream, ReachError> {
 }
 
 /// For an HTTP client that may talk to this machine only: names resolve to it or not at all. A host that is written as an
-/// address never comes here, and is to be looked at with [`literal`].
+/// address never comes here, and is to be looked at with [`is_elsewhere`].
 #[derive(Debug)]
 pub struct HereOnly;
 
@@ -125,6 +131,12 @@ mod tests {
         }
         for elsewhere in ["", "192.0.2.1", "localhost.example", "[::]", "127.0.0.1.example", "[127.0.0.1"] {
             assert!(!is_named_here(elsewhere), "{elsewhere}");
+        }
+        for elsewhere in ["192.0.2.1", "[2001:db8::1]", "[::]"] {
+            assert!(is_elsewhere(elsewhere), "{elsewhere}");
+        }
+        for anywhere in ["localhost", "127.0.0.1", "[::1]", "localhost.example"] {
+            assert!(!is_elsewhere(anywhere), "{anywhere}");
         }
     }
 

@@ -181,7 +181,7 @@ impl Api {
             .pool_idle_timeout(Duration::from_secs(30));
         if loopback_only {
             // A name is checked each time it is resolved; an address is never resolved and checked here.
-            if reach::literal(host).is_some_and(|ip| !reach::is_here(ip)) {
+            if reach::is_elsewhere(host) {
                 return Err(SetupError::NotLoopback);
             }
             client = client.no_proxy().dns_resolver(Arc::new(reach::HereOnly));

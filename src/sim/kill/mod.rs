@@ -170,9 +170,9 @@ async fn play_in(binary: &Path, plan: &Plan, folder: &Path) -> anyhow::Result<Ki
     let mut mischief = plan.chaos.then(|| Mischief::new(&stage, cast.linked(&stage), plan.seed));
     let total = Share { updates: plan.updates, inbound: plan.inbound, replies: plan.replies };
     for life in 0..plan.lives() {
-        let until_kill = Duration::from_millis(chance.random_range(plan.life_ms.clone()));
+        let moment = Duration::from_millis(chance.random_range(plan.life_ms.clone()));
         // Those who write do not stop when the daemon dies; some of it finds it dead.
-        let writing = until_kill + Duration::from_millis(50);
+        let writing = moment + Duration::from_millis(50);
         let breaking = async {
             match &mut mischief {
                 Some(mischief) => mischief.play(writing).await,
@@ -183,7 +183,7 @@ async fn play_in(binary: &Path, plan: &Plan, folder: &Path) -> anyhow::Result<Ki
         let seed = chance.random();
         let whatsapp = stage.whatsapp.clone();
         let living = async {
-            let was_ready = live(&mut stage, life > 0, until_kill).await?;
+            let was_ready = live(&mut stage, life > 0, moment).await?;
             if life < plan.kills {
                 stage.kill().await?;
                 report.kills_while_starting += u32::from(!was_ready);

@@ -57,8 +57,7 @@ impl Http {
 
     async fn fetch(&self, request: HttpRequest) -> anyhow::Result<HttpResponse> {
         let url = reqwest::Url::parse(&request.url).map_err(|_| FetchError::Request)?;
-        let literal = url.host_str().and_then(reach::literal);
-        if self.loopback_only && literal.is_some_and(|ip| !reach::is_here(ip)) {
+        if self.loopback_only && url.host_str().is_some_and(reach::is_elsewhere) {
             return Err(reach::ReachError::NotHere.into());
         }
         let method = reqwest::Method::from_bytes(request.method.as_bytes()).map_err(|_| FetchError::Request)?;
